@@ -1,0 +1,1 @@
+"""Data sets, one interface: readers, TFDS builders, pose arithmetic and the input pipeline."""

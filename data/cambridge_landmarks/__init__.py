@@ -1,0 +1,1 @@
+"""Cambridge Landmarks (Kendall et al. 2015): six outdoor scenes, frames of a telephone's video."""

@@ -1,0 +1,173 @@
+"""From a prepared scene to batches: decode, cache, shuffle, crop.
+
+A batch is (images, poses): images uint8 [B, S, S, 3] RGB, poses float32 [B, 7], see `data.poses`.
+"""
+
+import os
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from data.poses import mean_pose
+from data.preparation import PreparedScene
+
+PREPARED_SIDE = 256  # short side of the prepared images, for crops of 224
+CACHE_SHARE = 0.25  # of the machine's memory, at the most, for decoded images
+
+
+@dataclass(frozen=True)
+class Split:
+    """The images of some sequences, in file order.
+
+    Attributes:
+        examples: Elements {image: PNG string, pose: [7], name, sequence}.
+        poses: [N, 7] float64.
+        names: N names.
+        sequence_of: Sequence of each of the N images.
+        image_size: Side S of the crop, pixels.
+    """
+
+    examples: tf.data.Dataset
+    poses: np.ndarray
+    names: list[str]
+    sequence_of: list[str]
+    image_size: int
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def train_batches(self, batch_size: int, seed: int, first_epoch: int = 0) -> tf.data.Dataset:
+        """Batches without end, from the start of `first_epoch`; every epoch has all images once.
+
+        Order and crops depend on the seed and the number of the epoch alone, so that a run that
+        goes on in epoch 7 sees what it would have seen.
+        """
+        decode, size, count = self._decoder(), self.image_size, len(self)
+        examples = self.examples
+        cached = self._fits_memory()
+        if cached:
+            examples = examples.map(decode, tf.data.AUTOTUNE).cache()
+        # One generator for all epochs draws their orders: passing over the epochs that are done
+        # leaves it where the unbroken run has it.
+        shuffled = examples.shuffle(count, seed, reshuffle_each_iteration=True)
+
+        def crop(example: dict, crop_seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            example = example if cached else decode(example)
+            image = tf.image.stateless_random_crop(example["image"], (size, size, 3), crop_seed)
+            return image, tf.cast(example["pose"], tf.float32)
+
+        def epoch(number: tf.Tensor) -> tf.data.Dataset:
+            done = tf.where(number < first_epoch, tf.constant(count, tf.int64), 0)
+            crop_seed = seed * 1_000_003 + number
+            crops = shuffled.skip(done).enumerate().map(
+                lambda index, example: crop(example, tf.stack([crop_seed, index])),
+                tf.data.AUTOTUNE,
+            )  # fmt: skip
+            return crops.batch(batch_size)
+
+        return tf.data.Dataset.counter().flat_map(epoch).prefetch(tf.data.AUTOTUNE)
+
+    def test_batches(self, batch_size: int) -> tf.data.Dataset:
+        """All images once, in file order, each cropped at its centre."""
+        decode, size = self._decoder(), self.image_size
+
+        def crop(example: dict) -> tuple[tf.Tensor, tf.Tensor]:
+            image = tf.ensure_shape(centre_crop(example["image"], size), (size, size, 3))
+            return image, tf.cast(example["pose"], tf.float32)
+
+        examples = self.examples.map(lambda example: crop(decode(example)), tf.data.AUTOTUNE)
+        return examples.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+
+    def mean_rgb(self) -> tuple[float, float, float]:
+        """Mean of the images' channels, 0..255: what the network subtracts (5.1)."""
+        means = self.examples.map(self._decoder(), tf.data.AUTOTUNE).map(
+            lambda example: tf.reduce_mean(tf.cast(example["image"], tf.float64), (0, 1))
+        )
+        return tuple(np.mean(list(means.as_numpy_iterator()), axis=0).tolist())
+
+    def _decoder(self) -> Callable[[dict], dict]:
+        side = short_side(self.image_size)
+
+        def decode(example: dict) -> dict:
+            image = tf.io.decode_png(example["image"], channels=3)
+            if side != PREPARED_SIDE:
+                image = resize_short_side(image, side)
+            return {"image": image, "pose": example["pose"]}
+
+        return decode
+
+    def _fits_memory(self) -> bool:
+        first = next(iter(self.examples.map(self._decoder()).take(1)))
+        needed = int(np.prod(first["image"].shape)) * len(self)
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        fits = needed < CACHE_SHARE * memory
+        logging.info(
+            "%d decoded images take %.2f GB: %s", len(self), needed / 1e9,
+            "kept in memory" if fits else "decoded anew each epoch",
+        )  # fmt: skip
+        return fits
+
+
+def load_split(
+    scene: PreparedScene, split: str, image_size: int, sequences: Collection[str] | None = None
+) -> Split:
+    """Reads the images of `split` ("train" or "test") that belong to `sequences`; None means all.
+
+    Raises:
+        ValueError: No image belongs to them.
+    """
+    examples = scene.examples(split)
+    if sequences is not None:
+        wanted = tf.constant(sorted(sequences))
+        examples = examples.filter(lambda example: tf.reduce_any(example["sequence"] == wanted))
+    poses, names, sequence_of = [], [], []
+    for example in examples.map(lambda e: {key: e[key] for key in ("pose", "name", "sequence")}):
+        poses.append(example["pose"].numpy())
+        names.append(example["name"].numpy().decode())
+        sequence_of.append(example["sequence"].numpy().decode())
+    if not names:
+        raise ValueError(f"no image of the {split} split belongs to {', '.join(sequences or ())}")
+    examples = examples.apply(tf.data.experimental.assert_cardinality(len(names)))
+    return Split(examples, np.stack(poses), names, sequence_of, image_size)
+
+
+def held_out(sequences: list[str], fraction: float) -> list[str]:
+    """Training sequences to validate on: `fraction` of them, evenly spread, at least one.
+
+    With a single sequence, or a fraction of 0, none: there is nothing honest to hold out.
+    """
+    if len(sequences) < 2 or fraction == 0:
+        return []
+    count = min(max(1, round(fraction * len(sequences))), len(sequences) - 1)
+    places = np.linspace(0, len(sequences), count + 2)[1:-1]
+    return [sequences[int(place)] for place in places]
+
+
+def initial_pose(split: Split) -> list[float]:
+    """Mean pose of the split, where the network's last bias starts."""
+    return mean_pose(split.poses).tolist()
+
+
+def short_side(image_size: int) -> int:
+    """Short side of an image before a crop of `image_size`: 256 for 224, as in the thesis."""
+    return round(PREPARED_SIDE * image_size / 224)
+
+
+def resize_short_side(image: tf.Tensor, side: int) -> tf.Tensor:
+    """[H, W, 3] or [B, H, W, 3] to short side `side`, aspect kept, antialiased, in uint8."""
+    shape = tf.cast(tf.shape(image)[-3:-1], tf.float32)
+    scale = float(side) / tf.reduce_min(shape)
+    target = tf.cast(tf.round(shape * scale), tf.int32)
+    resized = tf.image.resize(tf.cast(image, tf.float32), target, antialias=True)
+    return tf.cast(tf.clip_by_value(tf.round(resized), 0.0, 255.0), tf.uint8)
+
+
+def centre_crop(image: tf.Tensor, size: int) -> tf.Tensor:
+    """[..., H, W, 3] to [..., size, size, 3]."""
+    shape = tf.shape(image)
+    top, left = (shape[-3] - size) // 2, (shape[-2] - size) // 2
+    crop = image[..., top : top + size, left : left + size, :]
+    return tf.ensure_shape(crop, [*image.shape[:-3], size, size, 3])

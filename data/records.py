@@ -1,0 +1,109 @@
+"""What a reader hands on for each image, and how a reader meets bad entries."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from absl import logging
+
+from errors import UserError
+
+SPLITS = ("train", "test")
+
+
+@dataclass(frozen=True)
+class PoseRecord:
+    """One image of a scene and the pose of its camera.
+
+    Attributes:
+        name: The image's path under the scene without its ending, such as `seq-01/frame-000000`;
+            unique in the scene.
+        image: The image file.
+        sequence: The run of consecutive images that this one belongs to; validation holds out whole
+            sequences, because neighbouring frames are near copies.
+        pose: float64 [7], see `data.poses`.
+    """
+
+    name: str
+    image: Path
+    sequence: str
+    pose: np.ndarray
+
+
+class BadEntries:
+    """Stops at the first bad entry, or counts and logs bad entries and goes on.
+
+    Attributes:
+        count: Entries skipped so far.
+    """
+
+    def __init__(self, *, skip: bool) -> None:
+        self.skip = skip
+        self.count = 0
+
+    @contextmanager
+    def guard(self) -> Iterator[None]:
+        """Runs its body; a `UserError` in it is passed on or, when skipping, counted and logged."""
+        try:
+            yield
+        except UserError as error:
+            if not self.skip:
+                raise
+            self.count += 1
+            logging.warning("Skipped: %s", error)
+
+    def log_total(self, where: str) -> None:
+        """Logs how many entries of `where` were skipped, if any."""
+        if self.count:
+            logging.warning("Skipped %d bad entries of %s", self.count, where)
+
+
+def require_split(split: str) -> str:
+    """Returns `split`.
+
+    Raises:
+        ValueError: It is neither `train` nor `test`.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"split must be one of {', '.join(SPLITS)}, not {split!r}")
+    return split
+
+
+def require_file(path: Path, why: str) -> Path:
+    """Returns `path`.
+
+    Raises:
+        UserError: There is no such file; the sentence ends on `why` it is needed.
+    """
+    if not path.is_file():
+        raise UserError(f"{path} is missing: {why}")
+    return path
+
+
+def read_text(path: Path, why: str) -> str:
+    """Returns the text of a small annotation file.
+
+    Raises:
+        UserError: The file is missing, unreadable or not text.
+    """
+    try:
+        return require_file(path, why).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read as text ({error}): replace the file") from error
+
+
+def parse_numbers(words: list[str], count: int, where: str) -> np.ndarray:
+    """Returns `count` numbers as float64 [count].
+
+    Raises:
+        UserError: There are more or fewer words, or one is not a number; the sentence begins with
+            `where`, a file and line.
+    """
+    if len(words) != count:
+        raise UserError(f"{where} holds {len(words)} values where {count} numbers belong: mend it")
+    try:
+        return np.array([float(word) for word in words])
+    except ValueError as error:
+        raise UserError(f"{where} holds a value that is not a number ({error}): mend it") from error

@@ -1,0 +1,32 @@
+"""Evaluates a run: python eval.py --run_dir=runs/kitchen."""
+
+from absl import flags as absl_flags
+
+import flags
+from errors import UserError, run_script
+
+absl_flags.DEFINE_string("run_dir", None, "Folder of the run.", required=True)
+absl_flags.DEFINE_enum("split", "test", ("test", "validation", "train"), "Images to evaluate on.")
+absl_flags.DEFINE_string("data_dir", None, "Where the data lie now, if they have moved.")
+
+
+def main(arguments: list[str]) -> None:
+    """Evaluates, and prints the model's row beside the baselines'."""
+    flags.reject_positional(arguments)
+    values = absl_flags.FLAGS
+    from evaluation import evaluate
+    from run_folder import RunFolder
+
+    run = RunFolder.open(values.run_dir)
+    if run.config.get("model") is None:
+        raise UserError(f"{run.path / 'config.json'} names no model: it is not of this program")
+    metrics = evaluate(run, values.split, values.data_dir)
+    print(f"\n{'median errors':<18}{'position':>12}{'orientation':>14}")
+    for name, row in {run.config["model"]: metrics, **metrics["baselines"]}.items():
+        position, degrees = row["median_position_m"], row["median_orientation_deg"]
+        print(f"{name:<18}{position:>10.3f} m{degrees:>10.2f} deg")
+    print(f"\n{run.path / values.split / 'report.html'}")
+
+
+if __name__ == "__main__":
+    run_script(main)

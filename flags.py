@@ -1,0 +1,184 @@
+"""Every flag, once: its default, its unit, and where in the thesis it comes from."""
+
+from absl import flags
+
+from errors import UserError
+from models.googlenet import check_taps
+from models.networks import ATTENTION_NETWORKS, NETWORKS
+from models.spatial_attention import ACTIVATIONS, FORMS
+from tasks.pose import POSE_LOSSES
+
+FLAGS = flags.FLAGS
+PRECISIONS = ("none", "bfloat16", "float16")
+SCHEDULES = ("constant", "cosine")
+DEFAULT_SCENES = {"synthetic": "room", "tum_lsi": "tum_lsi"}
+
+# Weight of the quaternion's distance (thesis, 5.1). Cambridge's values are the PoseNet authors';
+# for 7-Scenes the thesis gives the range 120-750 and no value per scene: its lower end.
+DEFAULT_BETAS = {
+    ("cambridge", "KingsCollege"): 500.0,
+    ("cambridge", "OldHospital"): 1500.0,
+    ("cambridge", "ShopFacade"): 100.0,
+    ("cambridge", "StMarysChurch"): 250.0,
+    ("cambridge", "GreatCourt"): 500.0,
+    ("cambridge", "Street"): 500.0,
+    ("tum_lsi", "tum_lsi"): 1000.0,
+    ("synthetic", "room"): 10.0,  # where both errors of a small room weigh about the same
+}
+SEVEN_SCENES_BETA = 120.0
+
+# Flags that say where things are or how to show them; a run may go on under other values.
+NOT_IN_CONFIG = ("run_dir", "data_dir", "verbose")
+
+
+def define_data() -> None:
+    """Flags that name images and poses."""
+    flags.DEFINE_string("dataset", "synthetic", "synthetic, 7scenes, cambridge or tum_lsi.")
+    flags.DEFINE_string("scene", None, "Scene of the data set, such as redkitchen.")
+    flags.DEFINE_string(
+        "data_dir",
+        None,
+        "Root with one folder per data set in its original layout (7scenes/, cambridge/, "
+        "tum_lsi/); without it, data are downloaded where the licence allows.",
+    )
+    flags.DEFINE_bool("skip_bad", False, "Count and skip bad frames instead of stopping.")
+    flags.DEFINE_integer(
+        "image_size", 224, "Side of the crop, pixels, a multiple of 32 (5.1); the short side of "
+        "the image before cropping is 256/224 of it.",
+    )  # fmt: skip
+    flags.DEFINE_float(
+        "validation_fraction", 0.1, "Part of the training sequences held out for validation, at "
+        "least one sequence; 0 trains on all and keeps the last epoch as the best.",
+    )  # fmt: skip
+
+
+def define_network() -> None:
+    """Flags that shape the network."""
+    flags.DEFINE_enum("model", "joint_attention", list(NETWORKS), "Network to train.")
+    flags.DEFINE_integer("steps", 3, "Recurrent attention steps, T (5.3: 3 for poses).")
+    flags.DEFINE_list("layers", ["3b", "4e", "5b"], "Layers to choose from (5.5).")
+    flags.DEFINE_enum("attention", "multi_convolutional", list(FORMS), "Form of attention (5.4).")
+    flags.DEFINE_enum("activation", "leaky_relu", ACTIVATIONS, "Of the attention (4.2.1).")
+    flags.DEFINE_integer(
+        "grid", None, "Side of the common grid of all layers; default image_size / 32: 5b's own."
+    )
+    flags.DEFINE_integer("depth", 256, "Channels of the common grid.")
+    flags.DEFINE_integer("hidden", 96, "Channels of the ConvLSTM (5.1).")
+    flags.DEFINE_list("lstm_kernels", ["1", "3", "5", "7"], "Kernel sizes of the ConvLSTM (5.4).")
+    flags.DEFINE_integer("gate_embedding", 16, "Dimension E of the layer gate (4.3.1).")
+    flags.DEFINE_float("dropout", 0.5, "Rate before the last layer (5.1).")
+
+
+def define_training() -> None:
+    """Flags of the training itself."""
+    flags.DEFINE_string(
+        "run_dir", None, "Folder of the run; default runs/<dataset>-<scene>-<model>. A run that "
+        "was broken off goes on when the same command is given again.",
+    )  # fmt: skip
+    flags.DEFINE_integer("epochs", 100, "Passes over the training images.")
+    flags.DEFINE_integer("batch_size", 40, "Images a step (5.1).")
+    flags.DEFINE_float("learning_rate", 1e-4, "Of Adam, at the start (5.1).")
+    flags.DEFINE_enum(
+        "learning_rate_schedule", "cosine", SCHEDULES, "Cosine falls to 1/100 at the last step."
+    )
+    flags.DEFINE_float(
+        "head_learning_rate_scale", 1.0, "Factor of the learning rate outside the trunk."
+    )
+    flags.DEFINE_float(
+        "mask_learning_rate_scale", 1.0, "Further factor for the layer that makes the attention "
+        "maps: at 1 they stay near uniform for tens of epochs.",
+    )  # fmt: skip
+    flags.DEFINE_float("l2", 2e-4, "Penalty on squared kernels (5.1: lambda).")
+    flags.DEFINE_enum("pose_loss", "l2", POSE_LOSSES, "Equation 4.5, or learned weights.")
+    flags.DEFINE_float("beta", None, "Weight of orientation (5.1); the default is the scene's.")
+    flags.DEFINE_float("auxiliary_weight", 0.3, "Of the auxiliary pose losses in training.")
+    flags.DEFINE_float("attention_weight", 0.0, "Of the attention penalty (4.2: alpha).")
+    flags.DEFINE_float("temperature_start", 2.0, "Of the layer gate, first epoch (4.3: tau).")
+    flags.DEFINE_float("temperature_end", 0.5, "Of the layer gate, last epoch.")
+    flags.DEFINE_float(
+        "soft_fraction", 0.5, "Part of the epochs in which the gate passes from a mixture of all "
+        "layers to one sampled layer; 0 samples from the start.",
+    )  # fmt: skip
+    flags.DEFINE_integer("early_stopping", 0, "Epochs without a better validation; 0 never stops.")
+    flags.DEFINE_enum("mixed_precision", "none", PRECISIONS, "Precision of the layers' work.")
+    flags.DEFINE_integer("seed", 0, "Of weights, order, crops, noise and the synthetic scene.")
+    flags.DEFINE_integer("verbose", 1, "1: progress bar, 2: a line an epoch, 0: silent.")
+
+
+def resolve() -> dict:
+    """Returns every flag's value, defaults that depend on others filled in, ready for JSON.
+
+    Raises:
+        UserError: A value that cannot be used, or two that do not go together.
+    """
+    config = {flag.name: flag.value for flag in FLAGS.flags_by_module_dict()["flags"]}
+    config["scene"] = config["scene"] or DEFAULT_SCENES.get(config["dataset"])
+    if config["scene"] is None:
+        raise UserError(f"--scene is missing: name the scene of {config['dataset']} to use")
+    if config["beta"] is None:
+        scene = (config["dataset"], config["scene"])
+        config["beta"] = DEFAULT_BETAS.get(scene, SEVEN_SCENES_BETA)
+    config["grid"] = config["grid"] or config["image_size"] // 32
+    config["run_dir"] = config["run_dir"] or "runs/{dataset}-{scene}-{model}".format(**config)
+    _check(config)
+    config["lstm_kernels"] = [int(size) for size in config["lstm_kernels"]]
+    return config
+
+
+def reject_positional(arguments: list[str]) -> None:
+    """Ends on words that belong to no flag: mostly a flag without its dashes.
+
+    Raises:
+        UserError: There are any.
+    """
+    if len(arguments) > 1:
+        raise UserError(f"{arguments[1]} is no flag: flags are written --name=value, see --help")
+
+
+def _check(config: dict) -> None:
+    least = {
+        "steps": 1, "grid": 1, "depth": 1, "hidden": 1, "gate_embedding": 1, "epochs": 1,
+        "batch_size": 1, "image_size": 32, "early_stopping": 0,
+    }  # fmt: skip
+    for name, minimum in least.items():
+        if config[name] < minimum:
+            raise UserError(f"--{name}={config[name]} is too small: it must be at least {minimum}")
+    for name in ("learning_rate", "beta", "temperature_start", "temperature_end"):
+        if not config[name] > 0:
+            raise UserError(f"--{name}={config[name]} must be greater than 0")
+    for name in ("validation_fraction", "dropout", "soft_fraction"):
+        if not 0 <= config[name] < 1 + (name == "soft_fraction"):
+            raise UserError(f"--{name}={config[name]} must lie between 0 and 1")
+    if config["image_size"] % 32:
+        raise UserError(f"--image_size={config['image_size']} must be a multiple of 32")
+    try:
+        check_taps(config["layers"])
+    except ValueError as error:
+        raise UserError(f"--layers={','.join(config['layers'])}: {error}") from error
+    if config["model"] == "spatial_attention" and len(config["layers"]) > 1:
+        raise UserError("--model=spatial_attention looks at one layer: name it, as --layers=5b")
+    kernels = config["lstm_kernels"]
+    if not kernels or not all(size.isdigit() and int(size) % 2 for size in kernels):
+        raise UserError(f"--lstm_kernels={','.join(kernels)} must be odd numbers, as 1,3,5,7")
+    if config["hidden"] % len(kernels):
+        raise UserError(
+            f"--hidden={config['hidden']} must be a multiple of the {len(kernels)} --lstm_kernels"
+        )
+
+
+def network_arguments(config: dict) -> dict:
+    """The network's constructor arguments in a resolved configuration (without data's own)."""
+    arguments = {"dropout": config["dropout"], "l2": config["l2"], "seed": config["seed"]}
+    if config["model"] in ATTENTION_NETWORKS:
+        arguments |= {
+            "steps": config["steps"],
+            "candidates": config["layers"],
+            "attention": config["attention"],
+            "activation": config["activation"],
+            "grid": config["grid"],
+            "depth": config["depth"],
+            "hidden": config["hidden"],
+            "kernel_sizes": config["lstm_kernels"],
+            "gate_embedding": config["gate_embedding"],
+        }
+    return arguments

@@ -1,0 +1,1 @@
+"""Networks and layers, in `keras` and `keras.ops` only: they run on every Keras backend."""

@@ -1,0 +1,233 @@
+"""Joint spatial and layer attention: T looks at an image, each at one layer and one place."""
+
+import keras
+from keras import layers, ops
+
+from models.conv_lstm import ConvLSTMCell
+from models.googlenet import CHANNELS, STRIDES, TAPS, GoogLeNet, check_taps
+from models.layer_gate import LayerGate
+from models.pose_head import PoseHead
+from models.spatial_attention import SpatialAttention
+
+
+@keras.saving.register_keras_serializable("whatwhere")
+class JointAttention(keras.Model):
+    """Attends to *what* (a layer of GoogLeNet) and *where* (a place of its map), T times.
+
+    Called on RGB images [B, S, S, 3] in 0..255 it returns a dictionary:
+        pose: [B, 7] position in metres and unit quaternion w, x, y, z.
+        layer_gates: [B, T, L] rows, one-hot outside training. Absent without layer attention.
+        attention: [B, T, G, G] maps, each of sum 1. Absent without spatial attention.
+        auxiliary_poses: in training, one pose [B, 7] from each layer by itself.
+
+    Every tap is brought to one grid and depth (pooling or resizing, 1x1 convolution, batch
+    normalisation, ReLU) so that one layer can stand in for another.
+
+    Args:
+        steps: Recurrent steps, T.
+        candidates: The layers to choose from, L of them.
+        layer_attention: False takes the one candidate at every step (the ablation
+            `spatial_attention`).
+        attention: Form of the spatial attention, or None for no map (the ablation
+            `layer_attention`).
+        activation: Of the spatial attention.
+        grid: Side G of the common grid.
+        depth: Channels of the common grid.
+        hidden: Channels of the ConvLSTM's state.
+        kernel_sizes: Of the ConvLSTM.
+        gate_embedding: Dimension E of the layer gate's embedding.
+        dropout: Rate before the last layer.
+        initial_pose: Where the pose head starts: the training set's mean pose.
+        mean_rgb: Mean of the training images, per channel.
+        l2: Weight of the penalty on the sum of squares of each kernel; biases have none.
+        seed: Of the gate's noise and of dropout.
+
+    Raises:
+        ValueError: T = 0, an unknown layer, or several candidates without layer attention.
+
+    Reference: thesis, chapter 4.
+    """
+
+    def __init__(
+        self,
+        steps=3,
+        candidates=("3b", "4e", "5b"),
+        layer_attention=True,
+        attention="multi_convolutional",
+        activation="leaky_relu",
+        grid=7,
+        depth=256,
+        hidden=96,
+        kernel_sizes=(1, 3, 5, 7),
+        gate_embedding=16,
+        dropout=0.5,
+        initial_pose=(0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0),
+        mean_rgb=(123.0, 117.0, 104.0),
+        l2=0.0,
+        seed=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if steps < 1:
+            raise ValueError(f"steps must be at least 1, not {steps}")
+        candidates = check_taps(candidates)
+        if not layer_attention and len(candidates) > 1:
+            raise ValueError(
+                f"without layer attention there is one layer, not '{','.join(candidates)}'"
+            )
+        self._config = {
+            "steps": steps,
+            "candidates": candidates,
+            "layer_attention": layer_attention,
+            "attention": attention,
+            "activation": activation,
+            "grid": grid,
+            "depth": depth,
+            "hidden": hidden,
+            "kernel_sizes": tuple(kernel_sizes),
+            "gate_embedding": gate_embedding,
+            "dropout": dropout,
+            "initial_pose": tuple(float(value) for value in initial_pose),
+            "mean_rgb": tuple(float(value) for value in mean_rgb),
+            "l2": l2,
+            "seed": seed,
+        }
+        self.steps = steps
+        self.candidates = candidates
+        self.grid = grid
+        regularizer = keras.regularizers.L2(l2) if l2 else None
+        self.trunk = GoogLeNet(mean_rgb, max(candidates, key=TAPS.index), l2, name="trunk")
+        self.adapters = [
+            LayerAdapter(grid, depth, regularizer, name=f"adapter_{tap}") for tap in candidates
+        ]
+        self.gate = (
+            LayerGate(len(candidates), gate_embedding, seed, name="layer_gate")
+            if layer_attention
+            else None
+        )
+        self.where = (
+            SpatialAttention(attention, activation, regularizer, name="spatial_attention")
+            if attention
+            else None
+        )
+        self.cell = ConvLSTMCell(hidden, kernel_sizes, regularizer, name="conv_lstm")
+        self.dropout = layers.Dropout(dropout, seed=seed, name="dropout")
+        self.head = PoseHead(initial_pose, regularizer, name="pose_head")
+        self.auxiliary_heads = [
+            PoseHead(initial_pose, regularizer, name=f"auxiliary_head_{tap}") for tap in candidates
+        ]
+
+    def build(self, input_shape):
+        depth, hidden = self._config["depth"], self._config["hidden"]
+        feature_shape = (None, self.grid, self.grid, depth)
+        hidden_shape = (None, self.grid, self.grid, hidden)
+        self.trunk.build(input_shape)
+        self.trunk.built = True
+        for tap, adapter in zip(self.candidates, self.adapters, strict=True):
+            side = input_shape[1] // STRIDES[tap]
+            adapter.build((None, side, input_shape[2] // STRIDES[tap], CHANNELS[tap]))
+        if self.gate:
+            self.gate.build(hidden_shape)
+        if self.where:
+            self.where.build(feature_shape, hidden_shape)
+        self.cell.build(feature_shape)
+        self.head.build((None, self.steps * hidden))
+        for head in self.auxiliary_heads:
+            head.build((None, depth))
+
+    def call(self, images, training=False):
+        maps = self.trunk(images)
+        features = [
+            adapter(maps[tap], training=training)
+            for tap, adapter in zip(self.candidates, self.adapters, strict=True)
+        ]
+        hidden, cell = self.cell.initial_state(ops.shape(images)[0])
+        hidden_states, gates, attention = [], [], []
+        for _ in range(self.steps):
+            glimpse = features[0]
+            if self.gate:
+                gate = self.gate(hidden, training=training)
+                glimpse = select(features, gate)
+                gates.append(gate)
+            if self.where:
+                glimpse, where = self.where(glimpse, hidden)
+                attention.append(where)
+            hidden, cell = self.cell(glimpse, hidden, cell)
+            hidden_states.append(hidden)
+        pooled = ops.mean(ops.cast(ops.concatenate(hidden_states, -1), "float32"), axis=(1, 2))
+        outputs = {"pose": self.head(self.dropout(pooled, training=training), training=training)}
+        if gates:
+            outputs["layer_gates"] = ops.stack(gates, axis=1)
+        if attention:
+            outputs["attention"] = ops.stack(attention, axis=1)
+        if training:
+            outputs["auxiliary_poses"] = [
+                head(ops.mean(ops.cast(feature, "float32"), axis=(1, 2)), training=True)
+                for head, feature in zip(self.auxiliary_heads, features, strict=True)
+            ]
+        return outputs
+
+    def get_config(self):
+        return {**super().get_config(), **self._config}
+
+
+@keras.saving.register_keras_serializable("whatwhere")
+class LayerAdapter(layers.Layer):
+    """A tap [B, H, W, C] to the common grid [B, G, G, D].
+
+    Average pooling where the grid divides the map, bilinear resizing elsewhere; then a 1x1
+    convolution, batch normalisation and ReLU. Normalising each channel takes away the part that
+    all images share: without it the ConvLSTM's sigmoids sit on that part and hardly learn.
+
+    Args:
+        grid: Side G.
+        depth: Channels D.
+        kernel_regularizer: Penalty on the convolution's kernel.
+    """
+
+    def __init__(self, grid: int, depth: int, kernel_regularizer=None, **kwargs):
+        super().__init__(**kwargs)
+        self.grid = grid
+        self.depth = depth
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.project = layers.Conv2D(
+            depth, 1, use_bias=False, kernel_regularizer=self.kernel_regularizer, name="project"
+        )
+        # Statistics over about 20 batches: short runs have no more than a few hundred.
+        self.normalize = layers.BatchNormalization(momentum=0.95, name="normalize")
+
+    def build(self, input_shape):
+        self.project.build(input_shape)
+        self.normalize.build((None, self.grid, self.grid, self.depth))
+
+    def call(self, x, training=False):
+        return ops.relu(self.normalize(self.project(self._to_grid(x)), training=training))
+
+    def _to_grid(self, x):
+        height, width = x.shape[1:3]
+        if (height, width) == (self.grid, self.grid):
+            return x
+        if height % self.grid == 0 and width % self.grid == 0:
+            size = (height // self.grid, width // self.grid)
+            return ops.average_pool(x, size, size)
+        resized = ops.image.resize(ops.cast(x, "float32"), (self.grid, self.grid), antialias=True)
+        return ops.cast(resized, x.dtype)
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.grid, self.grid, self.depth)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "grid": self.grid,
+            "depth": self.depth,
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
+        }
+
+
+def select(features, gate):
+    """Sum over layers of gate [B, L] times features, L maps [B, G, G, D]: one map if one-hot."""
+    weights = ops.cast(gate, features[0].dtype)
+    return sum(
+        weights[:, index, None, None, None] * feature for index, feature in enumerate(features)
+    )

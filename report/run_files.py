@@ -1,0 +1,122 @@
+"""Reads the files that a finished run left for one split."""
+
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from errors import UserError
+from tasks import pose_results
+
+
+@dataclass(frozen=True)
+class SplitResults:
+    """What `eval.py` wrote about one split of a run.
+
+    Attributes:
+        path: The run folder.
+        split: The split's name, which is also its folder under `path`.
+        config: The run's resolved configuration.
+        metrics: The split's metrics.json.
+        predictions: N rows.
+        layers: [L] names of the candidate layers; empty without gates.
+        layer_gates: [N, T, L] gate rows, or None for a network without gates.
+        attention: [N, T, H, W] maps that sum to 1, or None for a network without attention.
+    """
+
+    path: Path
+    split: str
+    config: dict
+    metrics: dict
+    predictions: pose_results.Predictions
+    layers: list[str]
+    layer_gates: np.ndarray | None
+    attention: np.ndarray | None
+
+    @property
+    def folder(self) -> Path:
+        """The split's folder."""
+        return self.path / self.split
+
+    @property
+    def figures(self) -> Path:
+        """The folder that the split's figures go to."""
+        return self.folder / "figures"
+
+    def image(self, index: int) -> np.ndarray | None:
+        """The picture of row `index`, uint8 [S, S, 3]; None where the run kept none."""
+        path = self.folder / "images" / pose_results.image_file_name(index)
+        if not path.is_file():
+            return None
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
+
+    def chosen_images(self) -> dict[str, dict[int, np.ndarray]]:
+        """The pictures of the `best`, `worst` and `sample` rows that the run kept, by row."""
+        chosen = pose_results.choose_images(
+            self.predictions.position_error_m, self.predictions.orientation_error_deg
+        )
+        return {
+            group: {row: image for row in rows if (image := self.image(row)) is not None}
+            for group, rows in chosen.items()
+        }
+
+
+def read_split(path: Path, split: str) -> SplitResults:
+    """Reads the results of one split.
+
+    Args:
+        path: The run folder.
+        split: Name of the split, e.g. `test`.
+
+    Raises:
+        UserError: If a file is missing or broken, or the files disagree on the number of images.
+    """
+    folder = path / split
+    evaluate = f"run eval.py --run_dir={path} --split={split}"
+    config = _read_json(path / "config.json", "name the folder of a run of train.py")
+    metrics = _read_json(folder / "metrics.json", evaluate)
+    predictions = pose_results.read_predictions_csv(folder / "predictions.csv")
+    if not predictions.names:
+        raise UserError(f"{folder / 'predictions.csv'} holds no image; {evaluate} again")
+    arrays = _read_arrays(folder / "attention.npz", evaluate)
+    for name in ("layer_gates", "attention"):
+        rows = len(arrays[name]) if name in arrays else len(predictions.names)
+        if rows != len(predictions.names):
+            raise UserError(
+                f"{folder / 'attention.npz'} has {rows} rows of {name} for "
+                f"{len(predictions.names)} predictions; {evaluate} again"
+            )
+    return SplitResults(
+        path=path,
+        split=split,
+        config=config,
+        metrics=metrics,
+        predictions=predictions,
+        layers=[str(layer) for layer in arrays.get("layers", ())],
+        layer_gates=arrays.get("layer_gates"),
+        attention=arrays.get("attention"),
+    )
+
+
+def _read_json(path: Path, remedy: str) -> dict:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; {remedy} first") from None
+    except ValueError as error:
+        raise UserError(f"{path} is not valid JSON ({error}); {remedy} again") from None
+
+
+def _read_arrays(path: Path, remedy: str) -> dict[str, np.ndarray]:
+    """The arrays of an .npz file; none when the file does not exist."""
+    if not path.is_file():
+        return {}
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path} cannot be read ({error}); {remedy} again") from None

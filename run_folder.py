@@ -1,0 +1,174 @@
+"""The folder that holds all that a run was and gave."""
+
+import json
+import platform
+import subprocess
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import keras
+
+from errors import UserError
+from flags import NOT_IN_CONFIG, network_arguments
+from models.networks import build_network
+from tasks.pose import PoseTask
+
+PACKAGES = ("tensorflow", "keras", "tensorflow-datasets", "numpy")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A run on disk.
+
+    Attributes:
+        path: The folder.
+        config: What config.json holds: every resolved flag; `network`, the arguments that come
+            from the data; `validation_sequences`; versions and git revision.
+    """
+
+    path: Path
+    config: dict
+
+    @classmethod
+    def create(cls, config: dict) -> "RunFolder":
+        """Makes the folder `config["run_dir"]`, or takes up the run of the same flags in it.
+
+        Raises:
+            UserError: The folder cannot be written, holds something else, or a run of other flags.
+        """
+        path = Path(config["run_dir"])
+        config = config | {"versions": _versions(), "git_revision": _git_revision()}
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            if not (path / "config.json").exists():
+                if any(path.iterdir()):
+                    raise UserError(f"{path} is not empty and holds no run: give another --run_dir")
+                _write_json(path / "config.json", config)
+        except OSError as error:
+            reason = error.strerror or error
+            raise UserError(f"--run_dir={path} cannot be written: {reason}") from error
+        run = cls.open(path)
+        run._require_same(config)
+        return run
+
+    @classmethod
+    def open(cls, path: str | Path) -> "RunFolder":
+        """Opens the run in `path`.
+
+        Raises:
+            UserError: There is no run, or its config.json cannot be read.
+        """
+        path = Path(path)
+        try:
+            config = json.loads((path / "config.json").read_text())
+        except FileNotFoundError as error:
+            raise UserError(f"{path} holds no run: train one with --run_dir={path}") from error
+        except (OSError, ValueError) as error:
+            raise UserError(f"{path / 'config.json'} cannot be read: {error}") from error
+        return cls(path, config)
+
+    @property
+    def history(self) -> Path:
+        """One row an epoch."""
+        return self.path / "history.csv"
+
+    def weights(self, name: str) -> Path:
+        """Checkpoint `best` or `last`."""
+        return self.path / "checkpoints" / f"{name}.weights.h5"
+
+    def split_folder(self, split: str) -> Path:
+        """Where the results on a split lie; made if need be."""
+        folder = self.path / split
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def _require_same(self, config: dict) -> None:
+        free = {*NOT_IN_CONFIG, "versions", "git_revision"}
+        for name in sorted(config.keys() - free):
+            before, now = self.config.get(name), config[name]
+            if json.dumps(before) == json.dumps(now):
+                continue
+            if name in ("network", "validation_sequences", "train_images"):
+                raise UserError(f"{self.path} holds a run on other images: give another --run_dir")
+            raise UserError(
+                f"{self.path} holds a run with --{name}={_flag(before)}, not {_flag(now)}: "
+                "give the same flags to go on with it, or another --run_dir"
+            )
+
+
+def build_task(config: dict) -> PoseTask:
+    """Makes the network of a configuration and what it is trained for, with new weights."""
+    policy = {"none": "float32"}.get(
+        config["mixed_precision"], f"mixed_{config['mixed_precision']}"
+    )
+    keras.mixed_precision.set_global_policy(policy)
+    network = build_network(
+        config["model"], **network_arguments(config), **config["network"], name="network"
+    )
+    task = PoseTask(
+        network,
+        beta=config["beta"],
+        pose_loss=config["pose_loss"],
+        auxiliary_weight=config["auxiliary_weight"],
+        attention_weight=config["attention_weight"],
+        name="task",
+    )
+    task.build((None, config["image_size"], config["image_size"], 3))
+    task.built = True
+    return task
+
+
+def load_network(run: RunFolder, weights: str = "best") -> keras.Model:
+    """The trained network of a run, ready for `predict`.
+
+    Raises:
+        UserError: The run has no such checkpoint, or it belongs to another model.
+    """
+    path = run.weights(weights)
+    if not path.exists():
+        raise UserError(f"{path} is missing: train the run for at least one epoch first")
+    task = build_task(run.config)
+    load_weights(task, path)
+    task.network.compile(jit_compile=False)
+    return task.network
+
+
+def load_weights(task: PoseTask, path: Path) -> None:
+    """Loads the weights of `task` from `path`.
+
+    Raises:
+        UserError: The file cannot be read, or holds another model's weights.
+    """
+    try:
+        task.load_weights(path)
+    except (OSError, KeyError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"{path} does not fit {task.network.__class__.__name__} as config.json has it, "
+            f"or is broken ({reason}): it must be a checkpoint of this very run"
+        ) from error
+
+
+def _versions() -> dict[str, str]:
+    packages = {name: version(name) for name in PACKAGES}
+    return {"python": platform.python_version(), **packages}
+
+
+def _git_revision() -> str | None:
+    try:
+        revision = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+            cwd=Path(__file__).parent, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return revision.stdout.strip()
+
+
+def _flag(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _write_json(path: Path, content: dict) -> None:
+    path.write_text(json.dumps(content, indent=2) + "\n")

@@ -1,0 +1,141 @@
+"""Callbacks for `fit`: schedules, and what makes a broken run end like an unbroken one."""
+
+import csv
+import time
+from pathlib import Path
+
+import keras
+
+
+class EpochSeeds(keras.callbacks.Callback):
+    """Seeds dropout and gate noise anew at each epoch, from the seed and the epoch's number.
+
+    Weight files do not hold the state of random generators; this way an epoch draws the same noise
+    whether or not the run was broken off before it.
+    """
+
+    def __init__(self, seed: int):
+        super().__init__()
+        self.seed = seed
+
+    def on_epoch_begin(self, epoch, logs=None):
+        layers = self.model._flatten_layers()
+        generators = [g for g in (getattr(x, "seed_generator", None) for x in layers) if g]
+        for number, generator in enumerate(generators):
+            generator.state.assign([self.seed * 1009 + number, epoch * 1_000_003])
+
+
+class GateSchedule(keras.callbacks.Callback):
+    """Hardens the layer gate (thesis, 4.3): temperature falls, geometrically, epoch by epoch.
+
+    For the first `soft_fraction` of the epochs the gate also passes, linearly, from a mixture of
+    all layers to one sampled layer: the straight-through gradient alone reaches only the chosen
+    layer, too little for a trunk that starts from random weights.
+
+    Args:
+        gate: The `LayerGate`.
+        epochs: Of the whole run.
+        start: First temperature.
+        end: Last temperature.
+        soft_fraction: 0 samples from the first epoch on.
+    """
+
+    def __init__(self, gate, epochs: int, start: float, end: float, soft_fraction: float):
+        super().__init__()
+        self.gate = gate
+        self.epochs = epochs
+        self.start = start
+        self.end = end
+        self.soft_fraction = soft_fraction
+
+    def on_epoch_begin(self, epoch, logs=None):
+        done = epoch / max(1, self.epochs - 1)
+        self.gate.temperature.assign(self.start * (self.end / self.start) ** done)
+        soft_epochs = self.soft_fraction * self.epochs
+        self.gate.softness.assign(max(0.0, 1.0 - epoch / soft_epochs) if soft_epochs else 0.0)
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["temperature"] = float(self.gate.temperature)
+        logs["softness"] = float(self.gate.softness)
+
+
+class EpochSeconds(keras.callbacks.Callback):
+    """Adds the epoch's wall time, validation included, to the logs."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._start = time.monotonic()
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["seconds"] = round(time.monotonic() - self._start, 2)
+
+
+class Backup(keras.callbacks.BackupAndRestore):
+    """`BackupAndRestore` whose weight file itself says how many epochs it is the end of.
+
+    Keras writes the number to a second file, and a kill between the two would pair new weights
+    with an old number. It restores before `fit`, since the data must know where to begin, and keeps
+    its files at the end, so that a finished run is known to be one.
+    """
+
+    def __init__(self, backup_dir: Path):
+        super().__init__(str(backup_dir), double_checkpoint=True, delete_checkpoint=False)
+
+    def restore(self, task) -> int:
+        """Loads the last backup, if any, into the built `task`; returns the epochs it has seen."""
+        self.set_model(task)
+        super().on_train_begin()
+        task._initial_epoch = int(task.epochs_seen)
+        return task._initial_epoch
+
+    def on_train_begin(self, logs=None):
+        pass
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.epochs_seen.assign(epoch + 1)
+        super().on_epoch_end(epoch, logs)
+
+
+class History(keras.callbacks.CSVLogger):
+    """`CSVLogger` that forgets the rows of epochs that are to be run again."""
+
+    def __init__(self, path: Path, first_epoch: int):
+        super().__init__(str(path), append=True)
+        rows = read_history(path)
+        if not rows:
+            path.unlink(missing_ok=True)
+            return
+        kept = [row for row in rows if int(row["epoch"]) < first_epoch]
+        if len(kept) == len(rows):
+            return
+        with path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(kept)
+
+
+class EarlyStopping(keras.callbacks.EarlyStopping):
+    """`EarlyStopping` that remembers the epochs before a run was broken off.
+
+    Args:
+        past: Rows of the history so far.
+        monitor: Column to watch; lower is better.
+        patience: Epochs without a better value.
+    """
+
+    def __init__(self, past: list[dict[str, str]], monitor: str, patience: int):
+        super().__init__(monitor=monitor, patience=patience, mode="min", verbose=1)
+        self.past = past
+
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        for row in self.past:
+            self.on_epoch_end(int(row["epoch"]), {self.monitor: float(row[self.monitor])})
+
+
+def read_history(path: Path) -> list[dict[str, str]]:
+    """Whole rows of a history file; a row cut off by a kill is left out."""
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    return [row for row in rows if None not in row.values() and row.get("epoch", "").isdigit()]

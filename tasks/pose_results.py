@@ -1,0 +1,282 @@
+"""Results of camera localisation: metrics, baselines and the predictions file.
+
+Everything here is numpy on finished predictions; no network is needed. A pose is an array [7]:
+camera centre x, y, z in metres, then the camera-to-world quaternion w, x, y, z.
+"""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from data import poses
+from errors import UserError
+
+RECALL_THRESHOLDS = ((0.1, 5.0), (0.25, 2.0), (0.5, 5.0), (5.0, 10.0))  # metres, degrees
+
+COLUMNS = (
+    *("name", "sequence"),
+    *("x", "y", "z", "qw", "qx", "qy", "qz"),
+    *("true_x", "true_y", "true_z", "true_qw", "true_qx", "true_qy", "true_qz"),
+    *("position_error_m", "orientation_error_deg"),
+)
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """The rows of a predictions file, N images in file order.
+
+    Attributes:
+        names: [N] image names, unique in the scene.
+        sequences: [N] the sequence of each image.
+        predicted: [N, 7] predicted poses.
+        truth: [N, 7] true poses.
+        position_error_m: [N] metres.
+        orientation_error_deg: [N] degrees.
+        layers: [N] rows of T chosen layer names; empty rows for a network without gates.
+    """
+
+    names: list[str]
+    sequences: list[str]
+    predicted: np.ndarray
+    truth: np.ndarray
+    position_error_m: np.ndarray
+    orientation_error_deg: np.ndarray
+    layers: list[list[str]]
+
+
+def pose_metrics(truth: np.ndarray, predicted: np.ndarray) -> dict[str, object]:
+    """Summarises the errors of one predictor.
+
+    Args:
+        truth: [N, 7] true poses.
+        predicted: [N, 7] predicted poses.
+
+    Returns:
+        Median and mean position (metres) and orientation (degrees) errors, `recall` (the fraction
+        of images within both thresholds, inclusive) and the number of `images`.
+
+    Raises:
+        ValueError: If there are no images or the two arrays differ in shape.
+    """
+    truth, predicted = np.asarray(truth), np.asarray(predicted)
+    if truth.shape != predicted.shape or truth.ndim != 2 or len(truth) == 0:
+        raise ValueError(f"expected two equal [N, 7] arrays, got {truth.shape}, {predicted.shape}")
+    position = poses.position_error_m(truth, predicted)
+    orientation = poses.orientation_error_deg(truth, predicted)
+    return {
+        "median_position_m": float(np.median(position)),
+        "median_orientation_deg": float(np.median(orientation)),
+        "mean_position_m": float(np.mean(position)),
+        "mean_orientation_deg": float(np.mean(orientation)),
+        "recall": {
+            f"{metres:g}m_{degrees:g}deg": float(
+                np.mean((position <= metres) & (orientation <= degrees))
+            )
+            for metres, degrees in RECALL_THRESHOLDS
+        },
+        "images": len(truth),
+    }
+
+
+def retrieve(
+    train_descriptors: np.ndarray,
+    train_poses: np.ndarray,
+    descriptors: np.ndarray,
+    *,
+    chunk_size: int = 256,
+) -> np.ndarray:
+    """Answers each image with the pose of the most similar training image.
+
+    Args:
+        train_descriptors: [M, D] one global descriptor per training image.
+        train_poses: [M, 7].
+        descriptors: [N, D] descriptors of the images to localise.
+        chunk_size: Images compared at a time; memory for similarities is chunk_size * M floats.
+
+    Returns:
+        [N, 7] poses: row n is the training pose whose descriptor has the highest cosine similarity
+        to descriptor n, the first of equals.
+
+    Raises:
+        ValueError: If there is no training image or the shapes do not fit together.
+    """
+    train_poses = np.asarray(train_poses)
+    train_units, units = _unit_rows(train_descriptors), _unit_rows(descriptors)
+    if len(train_units) == 0 or len(train_units) != len(train_poses):
+        raise ValueError(f"{len(train_units)} training descriptors for {len(train_poses)} poses")
+    if train_units.shape[1] != units.shape[1]:
+        raise ValueError(f"descriptors of {train_units.shape[1]} and {units.shape[1]} values")
+    nearest = [
+        np.argmax(units[start : start + chunk_size] @ train_units.T, axis=1)
+        for start in range(0, len(units), chunk_size)
+    ]
+    return train_poses[np.concatenate(nearest) if nearest else np.zeros(0, int)]
+
+
+def baselines(
+    truth: np.ndarray,
+    train_poses: np.ndarray,
+    train_descriptors: np.ndarray,
+    descriptors: np.ndarray,
+) -> dict[str, dict[str, object]]:
+    """Measures the two predictors that learn nothing.
+
+    Args:
+        truth: [N, 7] true poses of the images to localise.
+        train_poses: [M, 7] poses of the training images.
+        train_descriptors: [M, D] global descriptors of the training images.
+        descriptors: [N, D] global descriptors of the images to localise.
+
+    Returns:
+        The `pose_metrics` of `mean_pose` (always the mean training pose) and of `retrieval` (the
+        pose of the nearest training image).
+    """
+    mean = np.broadcast_to(poses.mean_pose(train_poses), np.shape(truth))
+    nearest = retrieve(train_descriptors, train_poses, descriptors)
+    return {"mean_pose": pose_metrics(truth, mean), "retrieval": pose_metrics(truth, nearest)}
+
+
+def chosen_layers(layer_gates: np.ndarray, layers: Sequence[str]) -> list[list[str]]:
+    """Names the layer that each step chose.
+
+    Args:
+        layer_gates: [N, T, L] gate rows, one-hot at inference.
+        layers: [L] layer names.
+
+    Returns:
+        [N] rows of T names.
+    """
+    return np.asarray(layers)[np.argmax(layer_gates, axis=-1)].tolist()
+
+
+def choose_images(
+    position_error_m: np.ndarray,
+    orientation_error_deg: np.ndarray,
+    *,
+    best: int = 6,
+    worst: int = 6,
+    sample: int = 6,
+) -> dict[str, list[int]]:
+    """Chooses the images that the figures show.
+
+    An image's error is position / median position + orientation / median orientation, so that
+    metres and degrees weigh alike whatever the size of the scene.
+
+    Args:
+        position_error_m: [N] metres.
+        orientation_error_deg: [N] degrees.
+        best: How many of the best to choose; never more than half of the images.
+        worst: How many of the worst to choose; never more than half of the images.
+        sample: How many to choose evenly over the file order, first and last included.
+
+    Returns:
+        Indices of rows: `best` from the smallest error up, `worst` from the largest down, and
+        `sample` in file order. `best` and `worst` share no image.
+    """
+    error = _in_medians(position_error_m) + _in_medians(orientation_error_deg)
+    order = np.argsort(error, kind="stable")
+    half = len(order) // 2
+    spread = np.linspace(0, len(order) - 1, min(sample, len(order)))
+    return {
+        "best": order[: min(best, len(order) - half)].tolist(),
+        "worst": order[::-1][: min(worst, half)].tolist(),
+        "sample": np.unique(np.round(spread).astype(int)).tolist(),
+    }
+
+
+def image_file_name(index: int) -> str:
+    """The file under `<split>/images/` that shows row `index` (from 0) of the predictions."""
+    return f"{index:06d}.jpg"
+
+
+def write_predictions_csv(
+    path: Path,
+    names: Sequence[str],
+    sequences: Sequence[str],
+    truth: np.ndarray,
+    predicted: np.ndarray,
+    layers: Sequence[Sequence[str]] | None = None,
+) -> None:
+    """Writes one row an image, numbers with the 9 digits that keep a float32 exact.
+
+    Args:
+        path: The file to write.
+        names: [N] image names.
+        sequences: [N] sequence of each image.
+        truth: [N, 7] true poses.
+        predicted: [N, 7] predicted poses.
+        layers: [N] rows of T chosen layer names (see `chosen_layers`), for networks with gates.
+
+    Raises:
+        ValueError: If the arguments differ in length.
+    """
+    layers = [()] * len(names) if layers is None else layers
+    numbers = np.column_stack(
+        [
+            predicted,
+            truth,
+            poses.position_error_m(truth, predicted),
+            poses.orientation_error_deg(truth, predicted),
+        ]
+    )
+    steps = len(layers[0]) if len(layers) else 0
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow([*COLUMNS, *_layer_columns(steps)])
+        for name, sequence, row, chosen in zip(names, sequences, numbers, layers, strict=True):
+            writer.writerow([name, sequence, *(f"{value:.9g}" for value in row), *chosen])
+
+
+def read_predictions_csv(path: Path) -> Predictions:
+    """Reads what `write_predictions_csv` wrote.
+
+    Raises:
+        UserError: If the file is missing, or a line does not have its columns or its numbers.
+    """
+    numeric = range(2, len(COLUMNS))
+    names, sequences, numbers, layers = [], [], [], []
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.reader(file)
+            header = next(reader, [])
+            if header != [*COLUMNS, *_layer_columns(len(header) - len(COLUMNS))]:
+                raise UserError(f"{path} does not have the columns of a predictions file")
+            for row in reader:
+                try:
+                    if len(row) != len(header):
+                        raise ValueError
+                    numbers.append([float(row[column]) for column in numeric])
+                except ValueError:
+                    raise UserError(
+                        f"{path}, line {reader.line_num}: expected {len(header)} columns with "
+                        f"numbers from the third to number {len(COLUMNS)}; run eval.py again"
+                    ) from None
+                names.append(row[0])
+                sequences.append(row[1])
+                layers.append(row[len(COLUMNS) :])
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; run eval.py on this run first") from None
+    table = np.array(numbers, dtype=np.float64).reshape(-1, len(COLUMNS) - 2)
+    return Predictions(
+        names, sequences, table[:, :7], table[:, 7:14], table[:, 14], table[:, 15], layers
+    )
+
+
+def _layer_columns(steps: int) -> list[str]:
+    return [f"layer_step{step}" for step in range(1, steps + 1)]
+
+
+def _unit_rows(descriptors: np.ndarray) -> np.ndarray:
+    """Rows [N, D] scaled to length 1 in float32; a row of zeros stays zero."""
+    rows = np.asarray(descriptors, dtype=np.float32)
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+
+
+def _in_medians(error: np.ndarray) -> np.ndarray:
+    """Errors in multiples of their median; one that is not a number counts as infinite."""
+    error = np.nan_to_num(np.asarray(error, dtype=np.float64), nan=np.inf)
+    median = np.median(error) if len(error) else 0.0
+    return error / median if 0 < median < np.inf else error

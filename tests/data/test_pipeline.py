@@ -1,0 +1,119 @@
+"""Batches: order, crops, resuming, held-out sequences."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from data.catalog import prepare
+from data.pipeline import centre_crop, held_out, load_split, resize_short_side, short_side
+from tests.data.writers import camera_to_world, write_seven_scenes
+
+SIZE = 64
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory):
+    root = tmp_path_factory.mktemp("data")
+    write_seven_scenes(root / "7scenes", train=(1, 3, 4), test=(2,), frames=3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TFDS_DATA_DIR", str(tmp_path_factory.mktemp("tfds")))
+        yield prepare("7scenes", "chess", str(root))
+
+
+@pytest.fixture(params=["cached", "decoded anew"])
+def training(request, scene, monkeypatch):
+    if request.param != "cached":
+        monkeypatch.setattr("data.pipeline.CACHE_SHARE", 0.0)
+    return load_split(scene, "train", SIZE, ["seq-01", "seq-03"])
+
+
+def take(batches, count):
+    return [(images, poses) for images, poses in batches.take(count).as_numpy_iterator()]
+
+
+def test_only_the_named_sequences_are_read(training):
+    assert set(training.sequence_of) == {"seq-01", "seq-03"}
+    assert len(training) == 6
+    expected = [camera_to_world(index)[:3, 3] for index in (10, 11, 12, 30, 31, 32)]
+    np.testing.assert_allclose(training.poses[:, :3], expected, atol=1e-6)
+
+
+def test_sequences_without_images_are_refused(scene):
+    with pytest.raises(ValueError, match="seq-99"):
+        load_split(scene, "train", SIZE, ["seq-99"])
+
+
+def test_every_epoch_has_each_image_once_in_an_order_of_its_own(training):
+    batches = take(training.train_batches(4, seed=1), 4)  # two epochs of 4 + 2 images
+    assert [len(images) for images, _ in batches] == [4, 2, 4, 2]
+    assert batches[0][0].shape == (4, SIZE, SIZE, 3)
+    assert batches[0][0].dtype == np.uint8
+    orders = [np.concatenate([batches[i][1], batches[i + 1][1]])[:, 0] for i in (0, 2)]
+    for order in orders:
+        assert sorted(order) == sorted(training.poses[:, 0].astype(np.float32))
+    assert list(orders[0]) != list(orders[1])
+
+
+def test_going_on_in_an_epoch_gives_what_the_unbroken_run_sees(training):
+    unbroken = take(training.train_batches(4, seed=1), 6)
+    resumed = take(training.train_batches(4, seed=1, first_epoch=2), 2)
+    for (images, poses), (images_again, poses_again) in zip(unbroken[4:], resumed, strict=True):
+        np.testing.assert_array_equal(images, images_again)
+        np.testing.assert_array_equal(poses, poses_again)
+
+
+def test_crops_differ_between_epochs_and_seeds(training):
+    def crop_of_first_pose(seed, epoch):
+        for images, poses in take(training.train_batches(6, seed, epoch), 1):
+            return images[np.argmin(poses[:, 0])]
+
+    first = crop_of_first_pose(1, 0)
+    assert not np.array_equal(first, crop_of_first_pose(1, 1))
+    assert not np.array_equal(first, crop_of_first_pose(2, 0))
+
+
+def test_test_batches_are_centre_crops_in_file_order(training):
+    (images, poses), *_ = take(training.test_batches(6), 1)
+    np.testing.assert_array_equal(poses, training.poses.astype(np.float32))
+    example = next(iter(training.examples))
+    whole = resize_short_side(tf.io.decode_png(example["image"]), short_side(SIZE))
+    top, left = (whole.shape[0] - SIZE) // 2, (whole.shape[1] - SIZE) // 2
+    np.testing.assert_array_equal(images[0], whole[top : top + SIZE, left : left + SIZE])
+
+
+def test_mean_rgb_is_the_mean_over_all_pixels(training):
+    side = short_side(SIZE)
+    pixels = [
+        resize_short_side(tf.io.decode_png(example["image"]), side).numpy().reshape(-1, 3)
+        for example in training.examples
+    ]
+    np.testing.assert_allclose(training.mean_rgb(), np.concatenate(pixels).mean(0), rtol=1e-6)
+
+
+def test_short_side_keeps_the_thesis_ratio():
+    assert short_side(224) == 256
+    assert short_side(112) == 128
+
+
+@pytest.mark.parametrize(("height", "width", "expected"), [(60, 80, (30, 40)), (80, 60, (40, 30))])
+def test_resizing_keeps_the_aspect(height, width, expected):
+    image = tf.fill((height, width, 3), tf.constant(77, tf.uint8))
+    resized = resize_short_side(image, 30).numpy()
+    assert resized.shape == (*expected, 3)
+    assert (resized == 77).all()
+
+
+def test_centre_crop_takes_the_middle():
+    image = np.arange(5 * 7).reshape(5, 7, 1) * np.ones(3, int)
+    np.testing.assert_array_equal(centre_crop(tf.constant(image), 3)[..., 0], image[1:4, 2:5, 0])
+
+
+@pytest.mark.parametrize(
+    ("count", "fraction", "expected"),
+    [(12, 0.1, 1), (12, 0.25, 3), (2, 0.9, 1), (1, 0.5, 0), (12, 0.0, 0)],
+)
+def test_held_out_sequences(count, fraction, expected):
+    sequences = [f"seq-{number:02d}" for number in range(count)]
+    aside = held_out(sequences, fraction)
+    assert len(aside) == len(set(aside)) == expected
+    assert set(aside) <= set(sequences)

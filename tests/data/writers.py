@@ -1,0 +1,120 @@
+"""Writes tiny data sets in the original layouts, with cameras known to the test."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from scipy.spatial.transform import Rotation
+
+TUM_SCAN = "2015-08-16_15.34.11"
+CAMBRIDGE_HEADER = "Visual Landmark Dataset V1\nImageFile, Camera Position [X Y Z W P Q R]\n\n"
+
+
+def camera_to_world(index: int) -> np.ndarray:
+    """Returns a rigid transform [4, 4] that differs from those of other indices in all parts."""
+    matrix = np.eye(4)
+    matrix[:3, :3] = Rotation.from_rotvec([0.3, 0.1 * index, -0.2]).as_matrix()
+    matrix[:3, 3] = (index, -0.5 * index, 1.5)
+    return matrix
+
+
+def write_image(path: Path, size: tuple[int, int] = (80, 60), seed: int = 0) -> None:
+    """Writes a colour gradient with a little noise, `size` being width and height."""
+    width, height = size
+    ramp = np.linspace(0, 200, width)[None, :, None] + np.linspace(0, 30, height)[:, None, None]
+    noise = np.random.default_rng(seed).integers(0, 20, (height, width, 3))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray((ramp + noise).astype(np.uint8)).save(path)
+
+
+def write_seven_scenes(
+    root: Path,
+    scene: str = "chess",
+    train: Sequence[int] = (1, 3),
+    test: Sequence[int] = (2,),
+    frames: int = 3,
+    size: tuple[int, int] = (80, 60),
+    suffix: str = ".color.png",
+) -> Path:
+    """Writes `root/scene`; frame f of sequence s is camera 10 s + f. Returns the scene's folder."""
+    folder = root / scene
+    for sequence in sorted({*train, *test}):
+        for frame in range(frames):
+            stem = folder / f"seq-{sequence:02d}" / f"frame-{frame:06d}"
+            index = 10 * sequence + frame
+            write_image(stem.with_name(stem.name + suffix), size, seed=index)
+            np.savetxt(stem.with_name(stem.name + ".pose.txt"), camera_to_world(index), fmt="%.8e")
+    for name, sequences in (("TrainSplit.txt", train), ("TestSplit.txt", test)):
+        (folder / name).write_text("".join(f"sequence{sequence}\n" for sequence in sequences))
+    return folder
+
+
+def cambridge_line(image: str, index: int, norm: float = 1.0) -> str:
+    """Returns the list line of an image with camera `index` and a quaternion of norm `norm`."""
+    matrix = camera_to_world(index)
+    world_to_camera = Rotation.from_matrix(matrix[:3, :3].T).as_quat(scalar_first=True)
+    return " ".join([image, *(f"{x:.6f}" for x in (*matrix[:3, 3], *(norm * world_to_camera)))])
+
+
+def write_cambridge(
+    root: Path,
+    scene: str = "ShopFacade",
+    train: Sequence[str] = ("seq1", "seq3"),
+    test: Sequence[str] = ("seq2",),
+    frames: int = 3,
+    size: tuple[int, int] = (96, 54),
+) -> Path:
+    """Writes `root/scene`; the cameras are counted from 0, training first. Returns the folder."""
+    folder = root / scene
+    index = 0
+    for split, sequences in (("train", train), ("test", test)):
+        lines = []
+        for sequence in sequences:
+            for frame in range(1, frames + 1):
+                image = f"{sequence}/frame{frame:05d}.png"
+                write_image(folder / image, size, seed=index)
+                lines.append(cambridge_line(image, index) + "\n")
+                index += 1
+        (folder / f"dataset_{split}.txt").write_text(CAMBRIDGE_HEADER + "".join(lines))
+    return folder
+
+
+def tum_lsi_pose(image_id: str, index: int) -> str:
+    """Returns the <pose> element of an image with camera `index`; every second has w < 0."""
+    matrix = camera_to_world(index)
+    quaternion = Rotation.from_matrix(matrix[:3, :3]).as_quat(canonical=True, scalar_first=True)
+    values = zip("xyz", matrix[:3, 3], strict=True)
+    signed = zip("wxyz", quaternion * (-1) ** index, strict=True)
+    translation = "".join(f"<{tag}>{value:.25f}</{tag}>" for tag, value in values)
+    rotation = "".join(f"<{tag}>{value:.25f}</{tag}>" for tag, value in signed)
+    return (
+        f"<pose><id>{image_id}</id><translation>{translation}</translation>"
+        f"<rotation>{rotation}</rotation></pose>\n"
+    )
+
+
+def write_tum_lsi(
+    root: Path,
+    train: Sequence[int] = (0, 2, 11),
+    test: Sequence[int] = (1,),
+    cameras: int = 2,
+    size: tuple[int, int] = (60, 80),
+) -> Path:
+    """Writes into `root`, which it returns; camera c of location n is camera 10 n + c."""
+    elements = []
+    for split, locations in (("train", train), ("test", test)):
+        lines = []
+        for location in locations:
+            for camera in range(cameras):
+                image_id = f"{location:05d}-cam{camera}"
+                index = 10 * location + camera
+                write_image(root / "images" / TUM_SCAN / f"{image_id}.jpg", size, seed=index)
+                elements.append(tum_lsi_pose(image_id, index))
+                lines.append(f"{TUM_SCAN}/{image_id}.jpg\n")
+        (root / f"tum-lsi_{split}.txt").write_text("".join(lines))
+    (root / "poses").mkdir(parents=True, exist_ok=True)
+    (root / "poses" / f"{TUM_SCAN}_poses.xml").write_text(
+        f'<?xml version="1.0" encoding="UTF-8" ?>\n<poses>\n{"".join(elements)}</poses>\n'
+    )
+    return root

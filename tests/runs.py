@@ -1,0 +1,52 @@
+"""Makes a run folder as training leaves it, with random weights, for the tests of what reads one."""
+
+from pathlib import Path
+
+import numpy as np
+
+from run_folder import RunFolder, build_task
+
+LAYERS = ["3b", "4e", "5b"]
+INITIAL_POSE = [1.0, -2.0, 1.5, 0.8, 0.0, 0.6, 0.0]
+
+
+def make_run(path: Path, **flags) -> RunFolder:
+    """A run of a small network that never trained: random poses, gates and maps.
+
+    Args:
+        path: Folder of the run; must not hold another one.
+        flags: Entries of config.json that differ from a small `joint_attention` of images 64 x 64.
+    """
+    config = {
+        "dataset": "synthetic", "scene": "room", "data_dir": None, "run_dir": str(path),
+        "skip_bad": False, "image_size": 64, "validation_fraction": 0.1,
+        "model": "joint_attention", "steps": 3, "layers": LAYERS, "grid": 2,
+        "attention": "multi_convolutional", "activation": "leaky_relu", "depth": 8, "hidden": 8,
+        "lstm_kernels": [1, 3], "gate_embedding": 4, "dropout": 0.5, "l2": 0.0, "seed": 3,
+        "pose_loss": "l2", "beta": 10.0, "auxiliary_weight": 0.3, "attention_weight": 0.0,
+        "mixed_precision": "none",
+        "network": {"initial_pose": INITIAL_POSE, "mean_rgb": [120.0, 110.0, 100.0]},
+        "validation_sequences": [], "train_images": 10,
+    }  # fmt: skip
+    run = RunFolder.create(config | flags)
+    task = build_task(run.config)
+    randomize(task.network, seed=run.config["seed"])
+    run.weights("best").parent.mkdir()
+    task.save_weights(run.weights("best"))
+    return run
+
+
+def randomize(network, seed: int) -> None:
+    """Draws the weights so that every output depends on the image.
+
+    As built, GoogLeNet lets its input fade, attention is uniform and poses hardly move.
+    """
+    rng = np.random.default_rng(seed)
+    for weight in network.trainable_variables:
+        if weight.path.endswith("kernel"):
+            scale = np.sqrt(2.0 / np.prod(weight.shape[:-1]))
+            if "adapter" in weight.path or "/dense/" in weight.path:
+                scale *= 0.03  # the trunk's maps are in the hundreds, what comes after saturates
+            weight.assign(rng.normal(scale=scale, size=weight.shape))
+        elif "conv_lstm" in weight.path:
+            weight.assign(rng.normal(size=weight.shape))

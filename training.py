@@ -1,0 +1,190 @@
+"""Trains one network on one scene: the whole of it reads top to bottom in `train`."""
+
+import json
+import math
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from data.catalog import prepare
+from data.pipeline import Split, held_out, initial_pose, load_split
+from errors import UserError
+from report.attention_figures import attention_panel
+from run_folder import RunFolder, build_task
+from tasks import callbacks
+from tasks.optimizer import ScaledAdam
+from tasks.pose import PoseTask
+
+PICTURES = 4  # images whose attention is drawn each epoch
+HEADS = ("adapter", "layer_gate", "spatial_attention", "conv_lstm", "dense", "head")
+
+
+def train(config: dict) -> RunFolder:
+    """Trains, or goes on training, what a resolved configuration says; see `flags.resolve`.
+
+    Raises:
+        UserError: Data or run folder cannot be used.
+    """
+    keras.utils.set_random_seed(config["seed"])
+    training, validation = load_training_splits(config)
+    run = RunFolder.create(
+        config
+        | {
+            "network": {
+                "initial_pose": initial_pose(training),
+                "mean_rgb": list(training.mean_rgb()),
+            },
+            "train_images": len(training),
+            "validation_sequences": sorted(set(validation.sequence_of)) if validation else [],
+        }
+    )
+    if (run.path / "finished.json").exists():
+        print(f"{run.path} is finished: evaluate it with python eval.py --run_dir={run.path}")
+        return run
+
+    steps_per_epoch = math.ceil(len(training) / config["batch_size"])
+    task = build_task(run.config)
+    task.compile(optimizer=make_optimizer(config, steps_per_epoch), jit_compile=False)
+    backup = callbacks.Backup(run.path / "backup")
+    first_epoch = restore(backup, task)
+    if first_epoch:
+        print(f"{run.path} goes on after epoch {first_epoch}")
+
+    batch_size = config["batch_size"]
+    history = task.fit(
+        training.train_batches(batch_size, config["seed"], first_epoch),
+        validation_data=validation.test_batches(batch_size) if validation else None,
+        epochs=config["epochs"],
+        initial_epoch=first_epoch,
+        steps_per_epoch=steps_per_epoch,
+        callbacks=make_callbacks(run, task, backup, first_epoch, training, validation),
+        verbose=config["verbose"],
+    )
+    epochs = history.epoch[-1] + 1 if history.epoch else first_epoch
+    (run.path / "finished.json").write_text(json.dumps({"epochs": epochs}) + "\n")
+    print(f"{run.path} is finished: evaluate it with python eval.py --run_dir={run.path}")
+    return run
+
+
+def load_training_splits(config: dict) -> tuple[Split, Split | None]:
+    """The training images, and those of the training sequences that are held out (or None)."""
+    scene = prepare(
+        config["dataset"],
+        config["scene"],
+        config["data_dir"],
+        skip_bad=config["skip_bad"],
+        seed=config["seed"],
+    )
+    sequences = scene.sequences("train")
+    aside = held_out(sequences, config["validation_fraction"])
+    if config["validation_fraction"] and not aside:
+        logging.warning("the scene has one training sequence: nothing is held out for validation")
+    kept = [sequence for sequence in sequences if sequence not in aside]
+    training = load_split(scene, "train", config["image_size"], kept)
+    validation = load_split(scene, "train", config["image_size"], aside) if aside else None
+    logging.info(
+        "training on %d images, validating on %d (%s)",
+        len(training), len(validation or ()), ", ".join(aside) or "nothing held out",
+    )  # fmt: skip
+    return training, validation
+
+
+def make_optimizer(config: dict, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+    """Adam as the thesis has it (5.1), with the heads' own factors and the schedule."""
+    rate = config["learning_rate"]
+    if config["learning_rate_schedule"] == "cosine":
+        steps = steps_per_epoch * config["epochs"]
+        rate = keras.optimizers.schedules.CosineDecay(rate, steps, alpha=0.01)
+    head = config["head_learning_rate_scale"]
+    scales = {"spatial_attention/mask": head * config["mask_learning_rate_scale"], "trunk/": 1.0}
+    scales |= dict.fromkeys(HEADS, head)
+    return ScaledAdam(rate, beta_1=0.9, beta_2=0.999, epsilon=1e-8, scales=scales)
+
+
+def restore(backup: callbacks.Backup, task: PoseTask) -> int:
+    """Restores the last backup; returns the number of epochs that it has seen.
+
+    Raises:
+        UserError: The backup is not this network's.
+    """
+    try:
+        return backup.restore(task)
+    except (OSError, KeyError, ValueError) as error:
+        raise UserError(
+            f"{backup.backup_dir} holds no usable checkpoint of this network: "
+            "delete the folder to start over"
+        ) from error
+
+
+def make_callbacks(
+    run: RunFolder,
+    task: PoseTask,
+    backup: callbacks.Backup,
+    first_epoch: int,
+    training: Split,
+    validation: Split | None,
+) -> list[keras.callbacks.Callback]:
+    """What `fit` calls, in this order: values are added to the logs before they are written."""
+    config, network = run.config, task.network
+    history = callbacks.History(run.history, first_epoch)
+    past = callbacks.read_history(run.history)
+    monitor = "val_pose_loss" if validation else None
+    best = min((float(row[monitor]) for row in past), default=None) if monitor else None
+    run.weights("best").parent.mkdir(exist_ok=True)
+    chosen = [callbacks.EpochSeconds(), callbacks.EpochSeeds(config["seed"])]
+    if getattr(network, "gate", None):
+        chosen.append(
+            callbacks.GateSchedule(
+                network.gate,
+                config["epochs"],
+                config["temperature_start"],
+                config["temperature_end"],
+                config["soft_fraction"],
+            )
+        )
+    tensorboard = keras.callbacks.TensorBoard(str(run.path / "tensorboard"), write_graph=False)
+    chosen += [history, tensorboard]
+    if getattr(network, "where", None):
+        images = next(iter((validation or training).test_batches(PICTURES)))[0]
+        chosen.append(AttentionPictures(run.path / "tensorboard" / "pictures", images.numpy()))
+    chosen += [
+        keras.callbacks.ModelCheckpoint(
+            run.weights("best"),
+            monitor=monitor or "loss",
+            mode="min",
+            save_best_only=monitor is not None,
+            save_weights_only=True,
+            initial_value_threshold=best,
+        ),
+        keras.callbacks.ModelCheckpoint(run.weights("last"), save_weights_only=True),
+    ]
+    if config["early_stopping"] and monitor:
+        chosen.append(callbacks.EarlyStopping(past, monitor, config["early_stopping"]))
+    return [*chosen, backup, keras.callbacks.TerminateOnNaN()]
+
+
+class AttentionPictures(keras.callbacks.Callback):
+    """Draws, each epoch, where the network looks in a few images, for TensorBoard.
+
+    Args:
+        folder: For the events.
+        images: uint8 [N, S, S, 3].
+    """
+
+    def __init__(self, folder: Path, images: np.ndarray):
+        super().__init__()
+        self.writer = tf.summary.create_file_writer(str(folder))
+        self.images = images
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        network = self.model.network
+        outputs = {key: np.array(value) for key, value in network(self.images).items()}
+        panel = attention_panel(
+            self.images, outputs.get("layer_gates"), outputs["attention"], network.candidates
+        )
+        with self.writer.as_default():
+            tf.summary.image("attention", panel[None], step=epoch)
+        self.writer.flush()
