@@ -3,10 +3,6 @@
 from absl import flags
 
 from errors import UserError
-from models.googlenet import check_taps
-from models.networks import ATTENTION_NETWORKS, NETWORKS
-from models.spatial_attention import ACTIVATIONS, FORMS
-from tasks.pose import POSE_LOSSES
 
 FLAGS = flags.FLAGS
 PRECISIONS = ("none", "bfloat16", "float16")
@@ -54,11 +50,17 @@ def define_data() -> None:
 
 def define_network() -> None:
     """Flags that shape the network."""
-    flags.DEFINE_enum("model", "joint_attention", list(NETWORKS), "Network to train.")
+    flags.DEFINE_string(
+        "model", "joint_attention", "joint_attention; its ablations spatial_attention (with one of "
+        "--layers) and layer_attention (5.5); or posenet.",
+    )  # fmt: skip
     flags.DEFINE_integer("steps", 3, "Recurrent attention steps, T (5.3: 3 for poses).")
     flags.DEFINE_list("layers", ["3b", "4e", "5b"], "Layers to choose from (5.5).")
-    flags.DEFINE_enum("attention", "multi_convolutional", list(FORMS), "Form of attention (5.4).")
-    flags.DEFINE_enum("activation", "leaky_relu", ACTIVATIONS, "Of the attention (4.2.1).")
+    flags.DEFINE_string(
+        "attention", "multi_convolutional", "Form of the spatial attention (5.4): "
+        "multi_convolutional, convolutional or fully_connected.",
+    )  # fmt: skip
+    flags.DEFINE_string("activation", "leaky_relu", "Of it: leaky_relu (4.2.1) or relu (eq. 4.1).")
     flags.DEFINE_integer(
         "grid", None, "Side of the common grid of all layers; default image_size / 32: 5b's own."
     )
@@ -89,7 +91,7 @@ def define_training() -> None:
         "maps: at 1 they stay near uniform for tens of epochs.",
     )  # fmt: skip
     flags.DEFINE_float("l2", 2e-4, "Penalty on squared kernels (5.1: lambda).")
-    flags.DEFINE_enum("pose_loss", "l2", POSE_LOSSES, "Equation 4.5, or learned weights.")
+    flags.DEFINE_string("pose_loss", "l2", "l2 (equation 4.5) or learned (its weights are).")
     flags.DEFINE_float("beta", None, "Weight of orientation (5.1); the default is the scene's.")
     flags.DEFINE_float("auxiliary_weight", 0.3, "Of the auxiliary pose losses in training.")
     flags.DEFINE_float("attention_weight", 0.0, "Of the attention penalty (4.2: alpha).")
@@ -151,12 +153,7 @@ def _check(config: dict) -> None:
             raise UserError(f"--{name}={config[name]} must lie between 0 and 1")
     if config["image_size"] % 32:
         raise UserError(f"--image_size={config['image_size']} must be a multiple of 32")
-    try:
-        check_taps(config["layers"])
-    except ValueError as error:
-        raise UserError(f"--layers={','.join(config['layers'])}: {error}") from error
-    if config["model"] == "spatial_attention" and len(config["layers"]) > 1:
-        raise UserError("--model=spatial_attention looks at one layer: name it, as --layers=5b")
+    _check_names(config)
     kernels = config["lstm_kernels"]
     if not kernels or not all(size.isdigit() and int(size) % 2 for size in kernels):
         raise UserError(f"--lstm_kernels={','.join(kernels)} must be odd numbers, as 1,3,5,7")
@@ -166,8 +163,31 @@ def _check(config: dict) -> None:
         )
 
 
+def _check_names(config: dict) -> None:
+    # Imported here: Keras takes seconds, and a misspelt flag should be told at once.
+    from models.googlenet import check_taps
+    from models.networks import NETWORKS
+    from models.spatial_attention import ACTIVATIONS, FORMS
+    from tasks.pose import POSE_LOSSES
+
+    choices = {
+        "model": NETWORKS, "attention": FORMS, "activation": ACTIVATIONS, "pose_loss": POSE_LOSSES,
+    }  # fmt: skip
+    for name, allowed in choices.items():
+        if config[name] not in allowed:
+            raise UserError(f"--{name}={config[name]} is unknown: choose {', '.join(allowed)}")
+    try:
+        check_taps(config["layers"])
+    except ValueError as error:
+        raise UserError(f"--layers={','.join(config['layers'])}: {error}") from error
+    if config["model"] == "spatial_attention" and len(config["layers"]) > 1:
+        raise UserError("--model=spatial_attention looks at one layer: name it, as --layers=5b")
+
+
 def network_arguments(config: dict) -> dict:
     """The network's constructor arguments in a resolved configuration (without data's own)."""
+    from models.networks import ATTENTION_NETWORKS
+
     arguments = {"dropout": config["dropout"], "l2": config["l2"], "seed": config["seed"]}
     if config["model"] in ATTENTION_NETWORKS:
         arguments |= {

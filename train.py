@@ -1,18 +1,21 @@
 """Trains a network on a scene: python train.py --dataset=7scenes --scene=redkitchen --steps=3."""
 
+from absl import flags as absl_flags
+
 import flags
 from errors import run_script
 
 flags.define_data()
 flags.define_network()
 flags.define_training()
+absl_flags.adopt_module_key_flags(flags)  # so that --help lists them
 
 
 def main(arguments: list[str]) -> None:
     """Resolves the flags and trains."""
     flags.reject_positional(arguments)
     config = flags.resolve()
-    from training import train  # TensorFlow takes seconds; a wrong flag should not
+    from training import train
 
     train(config)
 

@@ -62,6 +62,7 @@ def train(config: dict) -> RunFolder:
         steps_per_epoch=steps_per_epoch,
         callbacks=make_callbacks(run, task, backup, first_epoch, training, validation),
         verbose=config["verbose"],
+        shuffle=False,  # the data come shuffled
     )
     epochs = history.epoch[-1] + 1 if history.epoch else first_epoch
     (run.path / "finished.json").write_text(json.dumps({"epochs": epochs}) + "\n")

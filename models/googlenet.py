@@ -1,5 +1,7 @@
 """GoogLeNet (Szegedy et al. 2015) with Caffe's geometry: the trunk under every network here."""
 
+import math
+
 import keras
 from keras import layers, ops
 
@@ -39,13 +41,13 @@ def check_taps(names: tuple[str, ...] | list[str]) -> tuple[str, ...]:
 class LocalResponseNormalization(layers.Layer):
     """Divides each channel by (1 + alpha/n * sum of n neighbours' squares)^beta.
 
-    The sum over neighbouring channels is a product with a band matrix: it has a kernel in every
-    precision and on every backend, and costs less than shifting the map n times.
+    The exponent beta is 0.75, taken as two square roots. The sum over neighbouring channels is a
+    product with a band matrix: it has a kernel in every precision and on every backend, and costs
+    less than shifting the map n times.
 
     Args:
-        size: Channels in the window, n.
+        size: Channels in the window, n; odd.
         alpha: Scale of the sum, as Caffe counts it (divided by n inside).
-        beta: Exponent; 0.75 alone is offered, by two square roots.
 
     Reference: Krizhevsky et al. 2012, section 3.3.
     """
@@ -58,8 +60,9 @@ class LocalResponseNormalization(layers.Layer):
     def call(self, x):
         channel = ops.arange(x.shape[-1])
         near = ops.abs(channel[:, None] - channel[None, :]) <= self.size // 2
-        band = ops.cast(near, x.dtype) * (self.alpha / self.size)
-        scale = 1.0 + ops.cast(ops.matmul(ops.square(x), band), "float32")
+        # Scaled before squaring: the square of an activation of 256 is no float16 number.
+        squares = ops.square(x * math.sqrt(self.alpha / self.size))
+        scale = 1.0 + ops.cast(ops.matmul(squares, ops.cast(near, x.dtype)), "float32")
         return x * ops.cast(ops.rsqrt(scale * ops.sqrt(scale)), x.dtype)
 
     def get_config(self):

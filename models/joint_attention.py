@@ -101,7 +101,7 @@ class JointAttention(keras.Model):
             LayerAdapter(grid, depth, regularizer, name=f"adapter_{tap}") for tap in candidates
         ]
         self.gate = (
-            LayerGate(len(candidates), gate_embedding, seed, name="layer_gate")
+            LayerGate(len(candidates), gate_embedding, seed, regularizer, name="layer_gate")
             if layer_attention
             else None
         )
@@ -111,7 +111,7 @@ class JointAttention(keras.Model):
             else None
         )
         self.cell = ConvLSTMCell(hidden, kernel_sizes, regularizer, name="conv_lstm")
-        self.dropout = layers.Dropout(dropout, seed=seed, name="dropout")
+        self.dropout = layers.Dropout(dropout, seed=seed, dtype="float32", name="dropout")
         self.head = PoseHead(initial_pose, regularizer, name="pose_head")
         self.auxiliary_heads = [
             PoseHead(initial_pose, regularizer, name=f"auxiliary_head_{tap}") for tap in candidates
@@ -193,8 +193,8 @@ class LayerAdapter(layers.Layer):
         self.project = layers.Conv2D(
             depth, 1, use_bias=False, kernel_regularizer=self.kernel_regularizer, name="project"
         )
-        # Statistics over about 20 batches: short runs have no more than a few hundred.
-        self.normalize = layers.BatchNormalization(momentum=0.95, name="normalize")
+        # Statistics over about 10 batches: the trunk below moves fast, and short runs have few.
+        self.normalize = layers.BatchNormalization(momentum=0.9, name="normalize")
 
     def build(self, input_shape):
         self.project.build(input_shape)

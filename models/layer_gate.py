@@ -17,6 +17,7 @@ class LayerGate(layers.Layer):
         num_layers: Candidate layers, L.
         embedding: Dimension E of the gate embedding.
         seed: Of the Gumbel noise.
+        kernel_regularizer: Penalty on its kernels.
 
     Attributes:
         temperature: Scalar weight that is not trained; lower it during training.
@@ -27,20 +28,33 @@ class LayerGate(layers.Layer):
     Reference: thesis, sections 4.3 and 4.3.1, equations 4.3 and 4.4; Jang et al. 2017.
     """
 
-    def __init__(self, num_layers: int, embedding: int = 16, seed: int | None = None, **kwargs):
+    def __init__(
+        self,
+        num_layers: int,
+        embedding: int = 16,
+        seed: int | None = None,
+        kernel_regularizer=None,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.num_layers = num_layers
         self.embedding = embedding
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
-        self.embed = layers.Dense(embedding, "tanh", dtype="float32", name="embedding")
-        self.score = layers.Dense(num_layers, dtype="float32", name="logits")
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.embed = self._dense(embedding, "embedding", activation="tanh")
+        self.score = self._dense(num_layers, "logits")
 
     def build(self, input_shape):
         self.embed.build((None, input_shape[-1]))
         self.score.build((None, self.embedding))
         self.temperature = self._schedule_weight("temperature", 1.0)
         self.softness = self._schedule_weight("softness", 0.0)
+
+    def _dense(self, units: int, name: str, **kwargs) -> layers.Dense:
+        return layers.Dense(
+            units, kernel_regularizer=self.kernel_regularizer, dtype="float32", name=name, **kwargs
+        )
 
     def _schedule_weight(self, name: str, value: float):
         return self.add_weight(
@@ -64,6 +78,7 @@ class LayerGate(layers.Layer):
             "num_layers": self.num_layers,
             "embedding": self.embedding,
             "seed": self.seed,
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
         }
 
 

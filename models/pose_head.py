@@ -18,9 +18,13 @@ class PoseHead(layers.Layer):
     """
 
     def __init__(
-        self, initial_pose=(0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0), kernel_regularizer=None, **kwargs
+        self,
+        initial_pose=(0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0),
+        kernel_regularizer=None,
+        dtype="float32",
+        **kwargs,
     ):
-        super().__init__(**kwargs)
+        super().__init__(dtype=dtype, **kwargs)
         self.initial_pose = tuple(float(value) for value in initial_pose)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
         self.regress = layers.Dense(

@@ -46,8 +46,8 @@ class SpatialAttention(layers.Layer):
         self.activation = activation
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
 
-    def build(self, feature_shape, hidden_shape):
-        _, height, width, depth = feature_shape
+    def build(self, features_shape, hidden_shape):
+        _, height, width, depth = features_shape
         if self.form == "fully_connected":
             self.embed = self._dense(depth, "embedding")
             self.embed.build((None, height * width * hidden_shape[-1]))
@@ -67,7 +67,7 @@ class SpatialAttention(layers.Layer):
             for size in FORMS[self.form]
         ]  # fmt: skip
         for convolution in self.score:
-            convolution.build(feature_shape)
+            convolution.build(features_shape)
 
     def _dense(self, units, name, **kwargs) -> layers.Dense:
         return layers.Dense(
@@ -92,8 +92,8 @@ class SpatialAttention(layers.Layer):
     def _activate(self, x):
         return ops.relu(x) if self.activation == "relu" else ops.leaky_relu(x, 0.2)
 
-    def compute_output_shape(self, feature_shape, hidden_shape):
-        return feature_shape, feature_shape[:-1]
+    def compute_output_shape(self, features_shape, hidden_shape):
+        return features_shape, features_shape[:-1]
 
     def get_config(self):
         return {

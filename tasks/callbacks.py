@@ -22,7 +22,9 @@ class EpochSeeds(keras.callbacks.Callback):
         layers = self.model._flatten_layers()
         generators = [g for g in (getattr(x, "seed_generator", None) for x in layers) if g]
         for number, generator in enumerate(generators):
-            generator.state.assign([self.seed * 1009 + number, epoch * 1_000_003])
+            # TensorFlow keeps the state in int32.
+            state = (self.seed * 1009 + number, epoch * 1_000_003)
+            generator.state.assign([value % 2**31 for value in state])
 
 
 class GateSchedule(keras.callbacks.Callback):
@@ -96,7 +98,7 @@ class Backup(keras.callbacks.BackupAndRestore):
 
 
 class History(keras.callbacks.CSVLogger):
-    """`CSVLogger` that forgets the rows of epochs that are to be run again."""
+    """`CSVLogger` that forgets the rows of epochs that are to be run again, and a row cut off."""
 
     def __init__(self, path: Path, first_epoch: int):
         super().__init__(str(path), append=True)
@@ -105,8 +107,6 @@ class History(keras.callbacks.CSVLogger):
             path.unlink(missing_ok=True)
             return
         kept = [row for row in rows if int(row["epoch"]) < first_epoch]
-        if len(kept) == len(rows):
-            return
         with path.open("w", newline="") as file:
             writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
             writer.writeheader()

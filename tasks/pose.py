@@ -147,8 +147,8 @@ class PoseTask(keras.Model):
         self.trackers[name] = keras.metrics.Mean(name)
 
     def build(self, input_shape):
-        self.network.build(input_shape)
-        self.network.built = True
+        if not self.network.built:
+            self.network.build(input_shape)
 
     def call(self, images, training=False):
         return self.network(images, training=training)
@@ -190,9 +190,20 @@ class PoseTask(keras.Model):
             for step in range(self.network.steps):
                 self.trackers[f"perplexity_step{step + 1}"].update_state(spread[step])
 
-    @property
-    def metrics(self):
-        return [*super().metrics, *self.trackers.values()]
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "network": keras.saving.serialize_keras_object(self.network),
+            "beta": self.beta,
+            "pose_loss": self.pose_loss,
+            "auxiliary_weight": self.auxiliary_weight,
+            "attention_weight": self.attention_weight,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        network = keras.saving.deserialize_keras_object(config["network"])
+        return cls(**config | {"network": network})
 
 
 def _initial_log_weights(shape, dtype=None):

@@ -1,0 +1,39 @@
+# make demo: set up, train on the built-in room, evaluate.   make test: set up, check, test.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := runs/demo
+# The demo's images are small so that it takes minutes on two cores.
+DEMO_FLAGS := --dataset=synthetic --model=joint_attention --steps=3 --image_size=96 --grid=6 \
+	--epochs=24 --learning_rate=2e-4 --head_learning_rate_scale=3 --l2=0 --run_dir=$(DEMO)
+
+.PHONY: demo test lint format clean
+
+demo: $(VENV)/ready
+	$(BIN)/python train.py $(DEMO_FLAGS)
+	$(BIN)/python eval.py --run_dir=$(DEMO)
+
+test: lint $(VENV)/ready-dev
+	$(BIN)/python -m pytest
+	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/models tests/tasks/test_pose.py \
+		tests/tasks/test_optimizer.py
+
+lint: $(VENV)/ready-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(VENV)/ready-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) $(DEMO)
+
+$(VENV)/ready: requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+$(VENV)/ready-dev: $(VENV)/ready requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@

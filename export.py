@@ -1,0 +1,24 @@
+"""Exports a run's best network: python export.py --run_dir=runs/kitchen --output=DIR."""
+
+from absl import flags as absl_flags
+
+import flags
+from errors import run_script
+
+absl_flags.DEFINE_string("run_dir", None, "Folder of the run.", required=True)
+absl_flags.DEFINE_string("output", None, "Folder to write; must not exist.", required=True)
+absl_flags.DEFINE_enum("format", "saved_model", ("saved_model",), "What to write.")
+
+
+def main(arguments: list[str]) -> None:
+    """Exports, and says how to use what was written."""
+    flags.reject_positional(arguments)
+    values = absl_flags.FLAGS
+    from serving import export_saved_model
+
+    export_saved_model(values.run_dir, values.output)
+    print(f"{values.output} is written: python predict.py --model={values.output} IMAGE...")
+
+
+if __name__ == "__main__":
+    run_script(main)

@@ -1,0 +1,157 @@
+"""Localisers as others call them: photographs of any size in, poses out, live or exported."""
+
+import dataclasses
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from data.pipeline import PREPARED_SIDE, centre_crop, resize_short_side, short_side
+from errors import UserError
+from run_folder import RunFolder, load_network
+
+DESCRIPTION = "model.json"  # beside the SavedModel; says what its numbers mean
+COPIED = ("model", "dataset", "scene", "image_size", "steps", "versions", "git_revision")
+OUTPUTS = {
+    "pose": {
+        "columns": ["x", "y", "z", "qw", "qx", "qy", "qz"],
+        "meaning": "camera centre in world coordinates, metres; camera-to-world rotation as a "
+        "unit quaternion, qw >= 0",
+    },
+    "layer_gates": {"meaning": "[B, T, L]: 1 at the layer that a step reads, 0 at the others"},
+    "attention": {"meaning": "[B, T, H, W]: share of each place of the crop; a map sums to 1"},
+}
+
+
+@dataclass(frozen=True)
+class Localizer:
+    """A trained network with the preparation of its images, from a run or from an export.
+
+    Attributes:
+        serve: uint8 RGB images [B, H, W, 3] of any size to the outputs that `description` names.
+        description: What model.json holds, see `describe`.
+    """
+
+    serve: Callable[[np.ndarray], dict[str, tf.Tensor]]
+    description: dict
+
+    def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        return {name: value.numpy() for name, value in self.serve(tf.constant(images)).items()}
+
+
+def crops(images: tf.Tensor, image_size: int) -> tf.Tensor:
+    """RGB images [B, H, W, 3] in 0..255 to what evaluation shows a network, uint8 [B, S, S, 3].
+
+    Step by step as data sets are prepared: short side to 256, then to what the crop asks for, each
+    time rounded, then the centre.
+    """
+    side = short_side(image_size)
+    prepared = resize_short_side(images, PREPARED_SIDE)
+    if side != PREPARED_SIDE:
+        prepared = resize_short_side(prepared, side)
+    return centre_crop(prepared, image_size)
+
+
+def open_run(path: str | Path) -> Localizer:
+    """The best network of the run in `path`, in float32 whatever precision it trained in.
+
+    Raises:
+        UserError: There is no run, or it has no usable checkpoint.
+    """
+    run, network = _load(path)
+    serve = tf.function(_serving(run, network), input_signature=[_images("uint8")])
+    return Localizer(serve, describe(run, network))
+
+
+def open_exported(path: str | Path) -> Localizer:
+    """What `export_saved_model` wrote to `path`.
+
+    Raises:
+        UserError: The folder is missing, incomplete or of something else.
+    """
+    path = Path(path)
+    advice = "give the folder that python export.py --output wrote"
+    if not (path / DESCRIPTION).is_file() or not (path / "saved_model.pb").is_file():
+        raise UserError(f"{path} holds no exported model: {advice}")
+    try:
+        description = json.loads((path / DESCRIPTION).read_text())
+        missing = {"layers", "outputs", "image_size"} - description.keys()
+        model = tf.saved_model.load(str(path))
+        model.serving_default  # noqa: B018, some other SavedModel has none
+    # TensorFlow reports a damaged file with any of these.
+    except (OSError, ValueError, AttributeError, KeyError, tf.errors.OpError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{path} cannot be loaded ({reason}): {advice}") from error
+    if missing:
+        raise UserError(f"{path / DESCRIPTION} lacks {', '.join(sorted(missing))}: {advice}")
+    # Through `model`, which must live as long: the function alone does not keep its variables.
+    return Localizer(lambda images: model.serving_default(images), description)
+
+
+def export_saved_model(run_dir: str | Path, output: str | Path) -> None:
+    """Writes the best network of a run as a SavedModel, with `model.json` beside it.
+
+    Signatures `serving_default` (uint8) and `float` (float32, 0..255) take RGB images
+    [B, H, W, 3] of any size; the preparation is in the graph. The folder appears under its name
+    when all of it is written.
+
+    Raises:
+        UserError: The run cannot be used, or `output` is not empty or cannot be written.
+    """
+    output = Path(output).absolute()
+    if output.exists() and not (output.is_dir() and not any(output.iterdir())):
+        raise UserError(f"--output={output} exists and is no empty folder: give another one")
+    run, network = _load(run_dir)
+    unfinished = output.with_name(f"{output.name}.unfinished-{os.getpid()}")
+    try:
+        unfinished.mkdir(parents=True)
+        archive = keras.export.ExportArchive()
+        for name, dtype in (("serving_default", "uint8"), ("float", "float32")):
+            archive.add_endpoint(name, _serving(run, network), [_images(dtype)])
+        archive.write_out(unfinished, verbose=False)
+        description = json.dumps(describe(run, network), indent=2)
+        (unfinished / DESCRIPTION).write_text(description + "\n")
+        unfinished.rename(output)
+    except (OSError, tf.errors.OpError) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
+        raise UserError(f"--output={output} cannot be written: {reason}") from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def describe(run: RunFolder, network: keras.Model) -> dict:
+    """What one must know to read the network's outputs.
+
+    Returns:
+        `outputs` (shape and meaning of each), `layers` (the names behind the gates' columns) and
+        what model of what scene it is.
+    """
+    size = run.config["image_size"]
+    symbolic = network(keras.KerasTensor((None, size, size, 3), "uint8"))
+    outputs = {
+        name: {"shape": list(symbolic[name].shape), **meaning}
+        for name, meaning in OUTPUTS.items()
+        if name in symbolic
+    }
+    layers = list(getattr(network, "candidates", ()))
+    return {**{key: run.config[key] for key in COPIED}, "layers": layers, "outputs": outputs}
+
+
+def _load(path: str | Path) -> tuple[RunFolder, keras.Model]:
+    run = RunFolder.open(path)
+    run = dataclasses.replace(run, config=run.config | {"mixed_precision": "none"})
+    return run, load_network(run)
+
+
+def _serving(run: RunFolder, network: keras.Model) -> Callable[[tf.Tensor], dict]:
+    return lambda images: network(crops(images, run.config["image_size"]), training=False)
+
+
+def _images(dtype: str) -> tf.TensorSpec:
+    return tf.TensorSpec((None, None, None, 3), dtype, "images")

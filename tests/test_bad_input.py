@@ -1,0 +1,205 @@
+"""What a user can get wrong ends in one sentence that names it, and status 2."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from absl import flags as absl_flags
+from PIL import Image
+
+import train as train_script
+from errors import UserError
+from evaluation import evaluate
+from flags import resolve
+from run_folder import RunFolder
+from tests.data.writers import write_seven_scenes
+from training import train
+
+ROOT = Path(__file__).parents[1]
+TINY = ["--image_size=32", "--depth=8", "--hidden=8", "--epochs=1", "--steps=1", "--verbose=0"]
+
+
+def configuration(*flags):
+    """The resolved configuration of a command line."""
+    values = absl_flags.FLAGS
+    for flag in train_script.flags.FLAGS.flags_by_module_dict()["flags"]:
+        flag.unparse()
+    values(["train.py", *flags])
+    return resolve()
+
+
+def sentence(action, *arguments):
+    with pytest.raises(UserError) as caught:
+        action(*arguments)
+    text = str(caught.value)
+    assert "\n" not in text
+    assert len(text) < 600
+    return text
+
+
+@pytest.fixture(autouse=True)
+def prepared_copies(tmp_path, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
+
+
+@pytest.fixture
+def scene(tmp_path):
+    return write_seven_scenes(tmp_path / "data/7scenes", train=(1, 3), frames=2)
+
+
+@pytest.fixture
+def on_scene(scene, tmp_path):
+    """Trains on the scene, with more flags."""
+    base = [
+        "--dataset=7scenes", "--scene=chess", f"--data_dir={scene.parents[1]}",
+        f"--run_dir={tmp_path / 'run'}", *TINY,
+    ]  # fmt: skip
+    return lambda *flags: train(configuration(*base, *flags))
+
+
+@pytest.mark.parametrize(
+    ("flag", "words"),
+    [
+        ("--steps=0", ["--steps=0", "at least 1"]),
+        ("--layers=3b,7x", ["--layers", "'7x'", "5b"]),
+        ("--layers=5b,5b", ["--layers", "different"]),
+        ("--model=resnet", ["--model=resnet", "posenet"]),
+        ("--model=spatial_attention", ["one layer", "--layers=5b"]),
+        ("--image_size=100", ["--image_size=100", "multiple of 32"]),
+        ("--epochs=0", ["--epochs=0"]),
+        ("--beta=-1", ["--beta=-1", "greater than 0"]),
+        ("--beta=nan", ["--beta=nan", "greater than 0"]),
+        ("--dropout=1", ["--dropout=1", "between 0 and 1"]),
+        ("--lstm_kernels=2,3", ["--lstm_kernels=2,3", "odd"]),
+        ("--hidden=10", ["--hidden=10", "multiple of the 4"]),
+        ("--dataset=7scenes", ["--scene"]),
+    ],
+)
+def test_flags(flag, words):
+    text = sentence(configuration, flag)
+    assert all(word in text for word in words), text
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--dataset=mars", "--scene=crater"], ["mars", "7scenes"]),
+        (["--dataset=7scenes", "--scene=attic"], ["attic", "redkitchen"]),
+        (["--dataset=7scenes", "--scene=chess", "--data_dir=/nowhere"], ["/nowhere"]),
+        (["--dataset=tum_lsi"], ["TUM-LSI"]),
+    ],
+)
+def test_data_that_are_not_there(flags, words, tmp_path):
+    text = sentence(train, configuration(*flags, f"--run_dir={tmp_path / 'run'}"))
+    assert all(word in text for word in words), text
+    assert not (tmp_path / "run").exists()
+
+
+def test_truncated_png(scene, on_scene):
+    path = scene / "seq-01/frame-000001.color.png"
+    path.write_bytes(path.read_bytes()[:200])
+    assert str(path) in sentence(on_scene)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "word"),
+    [(np.full((4, 4), np.nan), "finite"), (np.diag([1.0, 1.0, 0.0, 1.0]), "determinant")],
+)
+def test_bad_pose(matrix, word, scene, on_scene):
+    path = scene / "seq-03/frame-000000.pose.txt"
+    np.savetxt(path, matrix)
+    text = sentence(on_scene)
+    assert str(path) in text
+    assert word in text
+
+
+def test_bad_frames_can_be_skipped(scene, on_scene):
+    np.savetxt(scene / "seq-03/frame-000000.pose.txt", np.full((4, 4), np.nan))
+    run = on_scene("--skip_bad", "--validation_fraction=0")
+    assert run.config["train_images"] == 3
+
+
+def test_empty_scene(scene, on_scene):
+    (scene / "TrainSplit.txt").write_text("")
+    assert "TrainSplit.txt" in sentence(on_scene)
+
+
+def test_run_folder_that_cannot_be_written(on_scene, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert "cannot be written" in sentence(on_scene, f"--run_dir={tmp_path / 'file/run'}")
+
+
+def test_run_folder_that_holds_something_else(on_scene, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/thesis.txt").write_text("mine")
+    assert "not empty" in sentence(on_scene)
+    assert (tmp_path / "run/thesis.txt").read_text() == "mine"
+
+
+class TestAfterTraining:
+    @pytest.fixture
+    def run(self, on_scene):
+        return on_scene()
+
+    def test_other_flags(self, run, on_scene):
+        text = sentence(on_scene, "--beta=7")
+        assert "--beta=120.0, not 7.0" in text
+
+    def test_other_images(self, run, on_scene, scene):
+        (scene / "TrainSplit.txt").write_text("sequence1\n")
+        assert "other images" in sentence(on_scene)
+
+    def test_checkpoint_of_another_model(self, run, on_scene, tmp_path):
+        other = on_scene("--model=posenet", f"--run_dir={tmp_path / 'posenet'}")
+        shutil.copy(other.weights("best"), run.weights("best"))
+        text = sentence(evaluate, run, "test")
+        assert str(run.weights("best")) in text
+
+    def test_checkpoint_that_is_no_checkpoint(self, run):
+        run.weights("best").write_text("not weights")
+        assert str(run.weights("best")) in sentence(evaluate, run, "test")
+
+    def test_missing_checkpoint(self, run):
+        run.weights("best").unlink()
+        assert "missing" in sentence(evaluate, run, "test")
+
+    def test_broken_configuration(self, run):
+        (run.path / "config.json").write_text(json.dumps(run.config)[:100])
+        assert "config.json" in sentence(RunFolder.open, run.path)
+
+    def test_images_that_are_gone(self, run, scene):
+        shutil.rmtree(scene)
+        assert str(scene) in sentence(evaluate, run, "test")
+
+
+def test_no_run(tmp_path):
+    assert "holds no run" in sentence(RunFolder.open, tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["train.py", "--epoch=3"], ["epoch", "epochs"]),
+        (["train.py", "--steps=0"], ["--steps=0"]),
+        (["train.py", "steps=3"], ["steps=3", "--name=value"]),
+        (["eval.py", "--run_dir=/nowhere"], ["/nowhere"]),
+        (["eval.py"], ["run_dir"]),
+    ],
+)
+def test_scripts_print_one_line_and_end_with_status_2(arguments, words):
+    done = subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("error: ")
+    assert all(word in done.stderr for word in words), done.stderr
+
+
+def test_an_image_smaller_than_the_crop_is_enlarged(tmp_path, on_scene, scene):
+    for path in scene.rglob("*.color.png"):
+        Image.new("RGB", (20, 15), "red").save(path)
+    assert on_scene().config["train_images"] == 2

@@ -1,0 +1,165 @@
+"""Predictions of photographs: rows, pictures, and what bad input ends in."""
+
+import csv
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from data.images import decode_rgb, encode_png, resize_short_side
+from data.pipeline import Split
+from errors import UserError
+from prediction import overlay_paths, predict
+from run_folder import load_network
+from serving import open_exported, open_run
+from tests.runs import make_run
+
+ROOT = Path(__file__).parents[1]
+HEADER = ["image", "x", "y", "z", "qw", "qx", "qy", "qz"]
+STEPS = ["layer_step1", "layer_step2", "layer_step3"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return make_run(tmp_path_factory.mktemp("run") / "joint")
+
+
+@pytest.fixture(scope="module")
+def localizer(run):
+    return open_run(run.path)
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory):
+    """Five photographs; the third and the last have shapes of their own."""
+    folder = tmp_path_factory.mktemp("photographs")
+    sizes = [(640, 480), (640, 480), (300, 500), (640, 480), (90, 60)]
+    rng = np.random.default_rng(0)
+    paths = [folder / f"{number}.png" for number in range(len(sizes))]
+    for path, size in zip(paths, sizes, strict=True):
+        blots = Image.fromarray(rng.integers(0, 256, (9, 9, 3), dtype=np.uint8))
+        blots.resize(size, Image.Resampling.BICUBIC).save(path)
+    return [str(path) for path in paths]
+
+
+@pytest.fixture
+def broken(tmp_path):
+    path = tmp_path / "notes.jpg"
+    path.write_text("no photograph")
+    return str(path)
+
+
+def rows(text):
+    header, *lines = csv.reader(io.StringIO(text))
+    return header, [line[0] for line in lines], np.array([line[1:8] for line in lines], float)
+
+
+def test_a_row_for_each_image_as_evaluation_prepares_it(run, localizer, photographs, capsys):
+    predict(localizer, photographs)
+    header, names, poses = rows(capsys.readouterr().out)
+    assert header == HEADER + STEPS
+    assert names == photographs
+    prepared = [encode_png(resize_short_side(decode_rgb(Path(path)))) for path in photographs]
+    examples = tf.data.Dataset.from_tensor_slices(
+        {"image": prepared, "pose": np.zeros((len(prepared), 7))}
+    )
+    split = Split(examples, np.zeros((5, 7)), names, ["s"] * 5, run.config["image_size"])
+    evaluated = load_network(run).predict(split.test_batches(5), verbose=0)
+    np.testing.assert_allclose(poses, evaluated["pose"], rtol=0, atol=1e-5)
+    assert np.abs(poses - poses[0])[1:].max(axis=1).min() > 1e-4  # the order could be told
+
+
+def test_layers_are_named_as_the_gates_chose(localizer, photographs, capsys):
+    predict(localizer, photographs[:1])
+    row = capsys.readouterr().out.splitlines()[1].split(",")
+    gates = localizer(resize_short_side(decode_rgb(Path(photographs[0])))[None])["layer_gates"][0]
+    assert row[8:] == [["3b", "4e", "5b"][index] for index in gates.argmax(axis=-1)]
+    assert len(set(row[8:])) > 1
+
+
+def test_rows_before_a_bad_image_are_written(localizer, photographs, broken, tmp_path):
+    output = tmp_path / "poses.csv"
+    with pytest.raises(UserError, match=broken):
+        predict(localizer, [*photographs[:2], broken, photographs[3]], output=str(output))
+    assert rows(output.read_text())[1] == photographs[:2]
+
+
+def test_bad_images_can_be_skipped(localizer, photographs, broken, tmp_path, capsys):
+    images = [photographs[0], broken, str(tmp_path / "gone.jpg"), str(tmp_path), photographs[1]]
+    predict(localizer, images, skip_bad=True)
+    captured = capsys.readouterr()
+    assert rows(captured.out)[1] == photographs[:2]
+    assert captured.err.count("skipped: ") == captured.err.count("\n") == 3
+    assert broken in captured.err
+
+
+def test_nothing_but_bad_images(localizer, broken):
+    with pytest.raises(UserError, match="none of the 1 images"):
+        predict(localizer, [broken], skip_bad=True)
+
+
+def test_pictures_of_one_name_stay_apart(localizer, photographs, tmp_path):
+    images = []
+    for place, source in zip(("hall/first", "attic"), photographs, strict=False):
+        (tmp_path / place).mkdir(parents=True)
+        images.append(f"{tmp_path}/{place}/frame.jpg")
+        Image.open(source).save(images[-1])
+    folder = tmp_path / "pictures"
+    predict(localizer, images, output=str(tmp_path / "poses.csv"), overlays=str(folder))
+    drawn = [folder / f"{place}/frame.jpg.attention.png" for place in ("hall/first", "attic")]
+    assert sorted(folder.rglob("*.png")) == sorted(drawn)
+    first, second = (np.asarray(Image.open(path)) for path in drawn)
+    assert first.shape == second.shape
+    assert (first != second).mean() > 0.1
+    assert first.shape[1] > 3 * first.shape[0] / 2  # the input and three steps in a row
+
+
+def test_pictures_never_take_the_place_of_their_image():
+    images = ["rooms/a.png", "rooms/a.jpg", "./rooms/../rooms/b.png"]
+    paths = overlay_paths(images, Path("rooms"))
+    assert [path.as_posix() for path in paths.values()] == [
+        "rooms/a.png.attention.png", "rooms/a.jpg.attention.png", "rooms/b.png.attention.png",
+    ]  # fmt: skip
+
+
+def test_a_model_without_gates_or_maps(tmp_path, photographs, capsys):
+    posenet = open_run(make_run(tmp_path / "run", model="posenet", image_size=32).path)
+    predict(posenet, photographs[:1])
+    header, names, _ = rows(capsys.readouterr().out)
+    assert (header, names) == (HEADER, photographs[:1])
+    with pytest.raises(UserError, match="posenet makes no attention maps"):
+        predict(posenet, photographs, overlays=str(tmp_path / "pictures"))
+
+
+@pytest.mark.parametrize("option", ["output", "overlays"])
+def test_places_that_cannot_be_written(localizer, photographs, tmp_path, option):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=f"--{option}.*{tmp_path}/file/x.*cannot be written"):
+        predict(localizer, photographs[:1], **{option: str(tmp_path / "file/x")})
+
+
+def test_a_folder_that_is_no_export(run):
+    with pytest.raises(UserError, match=f"{run.path} holds no exported model"):
+        open_exported(run.path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["predict.py", "--run_dir=a", "--model=b", "a.jpg"], "either --run_dir or --model"),
+        (["predict.py", "--run_dir=a"], "no images"),
+        (["predict.py", "--model=/nowhere", "a.jpg"], "/nowhere holds no exported model"),
+        (["export.py", "--run_dir=/nowhere", "--output=/tmp/x"], "/nowhere holds no run"),
+    ],
+)
+def test_scripts_print_one_line_and_end_with_status_2(arguments, words):
+    done = subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    assert words in done.stderr
