@@ -97,9 +97,9 @@ def open_exported(path: str | Path) -> Localizer:
 def export_saved_model(run_dir: str | Path, output: str | Path) -> None:
     """Writes the best network of a run as a SavedModel, with `model.json` beside it.
 
-    Signatures `serving_default` (uint8) and `float` (float32, 0..255) take RGB images
-    [B, H, W, 3] of any size; the preparation is in the graph. The folder appears under its name
-    when all of it is written.
+    Signatures `serving_default` (uint8) and `float` (float32 0..255, rounded) take RGB
+    images [B, H, W, 3] of any size; the preparation is in the graph. The folder appears under its
+    name when all of it is written.
 
     Raises:
         UserError: The run cannot be used, or `output` is not empty or cannot be written.
@@ -112,8 +112,8 @@ def export_saved_model(run_dir: str | Path, output: str | Path) -> None:
     try:
         unfinished.mkdir(parents=True)
         archive = keras.export.ExportArchive()
-        for name, dtype in (("serving_default", "uint8"), ("float", "float32")):
-            archive.add_endpoint(name, _serving(run, network), [_images(dtype)])
+        serve = archive.add_endpoint("serving_default", _serving(run, network), [_images("uint8")])
+        archive.add_endpoint("float", lambda images: serve(_bytes(images)), [_images("float32")])
         archive.write_out(unfinished, verbose=False)
         description = json.dumps(describe(run, network), indent=2)
         (unfinished / DESCRIPTION).write_text(description + "\n")
@@ -151,6 +151,10 @@ def _load(path: str | Path) -> tuple[RunFolder, keras.Model]:
 
 def _serving(run: RunFolder, network: keras.Model) -> Callable[[tf.Tensor], dict]:
     return lambda images: network(crops(images, run.config["image_size"]), training=False)
+
+
+def _bytes(images: tf.Tensor) -> tf.Tensor:
+    return tf.cast(tf.clip_by_value(tf.round(images), 0.0, 255.0), tf.uint8)
 
 
 def _images(dtype: str) -> tf.TensorSpec:

@@ -107,7 +107,7 @@ def _curve_panel(history: History, name: str, title: str) -> Callable:
             (name, "training", style.TRAINING),
             (f"val_{name}", "validation", style.VALIDATION),
         ):
-            if column in history:
+            if np.any(np.isfinite(history.get(column, np.nan))):
                 shown.append(history[column])
                 _line(axes, epochs, history[column], color, label)
         values = np.concatenate(shown)

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from data import poses
 from report import style
@@ -14,6 +15,7 @@ from report import style
 AXES = "xyz"
 MAX_PANELS = 12
 MAX_TICKS = 40
+TICK = 0.035  # length of a viewing direction, of the longer side of the view
 OPTICAL_AXIS = np.array([0.0, 0.0, 1.0])  # the camera looks along its own +z
 
 
@@ -51,8 +53,9 @@ def trajectory_figure(
         rows_here = np.array([sequence == shown[index] for sequence in sequences])
         title = f"{style.shorten(shown[index], 46 // columns)}  ({rows_here.sum()})"
         style.tidy(axes, title=title)
-        _draw_sequence(axes, truth[rows_here], predicted[rows_here], plane, 0.035 * max(high - low))
+        _draw_sequence(axes, truth[rows_here], predicted[rows_here], plane, TICK * max(high - low))
         axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
+        axes.xaxis.set_major_locator(MaxNLocator(5))
     figure.supxlabel(f"{AXES[plane[0]]} (m)", fontsize=9)
     figure.supylabel(f"{AXES[plane[1]]} (m)", fontsize=9)
     figure.legend(
@@ -90,6 +93,7 @@ def _view(truth: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, np.ndar
     # A straight corridor, or a camera that stands still, needs some width to be drawn in.
     span = view_high - view_low
     half = np.maximum(0.56 * span, max(0.1 * float(max(span)), 0.05))
+    half += TICK * float(max(span))
     centre = (view_low + view_high) / 2
     return centre - half, centre + half
 

@@ -99,7 +99,9 @@ def test_pooling_rounds_up_as_caffe(trunk):
     x = np.random.default_rng(0).normal(size=(1, 16, 16, 1)).astype(np.float32)
     (found,) = numpy_outputs(trunk.pool1(x))
     # Windows of 3 from 0, 2, ... and cut off at the border: 8 = ceil((16 - 3) / 2) + 1 of them.
-    expected = [[x[0, i : i + 3, j : j + 3].max() for j in range(0, 16, 2)] for i in range(0, 16, 2)]
+    expected = [
+        [x[0, i : i + 3, j : j + 3].max() for j in range(0, 16, 2)] for i in range(0, 16, 2)
+    ]
     np.testing.assert_array_equal(found[0, :, :, 0], expected)
 
 
@@ -138,7 +140,11 @@ def test_mean_is_subtracted_per_channel_in_the_order_rgb():
     plain(mean_image)
     plain.set_weights(network.get_weights())
     of_mean, of_bgr, of_zero = numpy_outputs(
-        [network(mean_image)["3a"], network(mean_image[..., ::-1])["3a"], plain(0 * mean_image)["3a"]]
+        [
+            network(mean_image)["3a"],
+            network(mean_image[..., ::-1])["3a"],
+            plain(0 * mean_image)["3a"],
+        ]
     )
     np.testing.assert_array_equal(of_mean, of_zero)
     assert np.abs(of_bgr - of_zero).max() > 1e-3
