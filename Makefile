@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO := runs/demo
 # The demo's images are small so that it takes minutes on two cores.
 DEMO_FLAGS := --dataset=synthetic --model=joint_attention --steps=3 --image_size=96 --grid=6 \
-	--epochs=24 --learning_rate=2e-4 --head_learning_rate_scale=3 --l2=0 --run_dir=$(DEMO)
+	--epochs=18 --learning_rate=2e-4 --dropout=0.2 --l2=0 --run_dir=$(DEMO)
 
 .PHONY: demo test lint format clean
 

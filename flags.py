@@ -84,11 +84,11 @@ def define_training() -> None:
         "learning_rate_schedule", "cosine", SCHEDULES, "Cosine falls to 1/100 at the last step."
     )
     flags.DEFINE_float(
-        "head_learning_rate_scale", 1.0, "Factor of the learning rate outside the trunk."
+        "head_learning_rate_scale", 5.0, "Factor of the learning rate outside the trunk."
     )
     flags.DEFINE_float(
-        "mask_learning_rate_scale", 1.0, "Further factor for the layer that makes the attention "
-        "maps: at 1 they stay near uniform for tens of epochs.",
+        "mask_learning_rate_scale", 0.5, "Further factor for the layer that makes the attention "
+        "maps: at 3 they collapse to two or three cells within an epoch.",
     )  # fmt: skip
     flags.DEFINE_float("l2", 2e-4, "Penalty on squared kernels (5.1: lambda).")
     flags.DEFINE_string("pose_loss", "l2", "l2 (equation 4.5) or learned (its weights are).")
@@ -100,6 +100,10 @@ def define_training() -> None:
     flags.DEFINE_float(
         "soft_fraction", 0.5, "Part of the epochs in which the gate passes from a mixture of all "
         "layers to one sampled layer; 0 samples from the start.",
+    )  # fmt: skip
+    flags.DEFINE_float(
+        "quiet_fraction", 0.2, "Last part of the epochs in which the gate chooses without noise, "
+        "as in testing; before it the noise fades. 0 keeps it, as the thesis does.",
     )  # fmt: skip
     flags.DEFINE_integer("early_stopping", 0, "Epochs without a better validation; 0 never stops.")
     flags.DEFINE_enum("mixed_precision", "none", PRECISIONS, "Precision of the layers' work.")
@@ -148,7 +152,7 @@ def _check(config: dict) -> None:
     for name in ("learning_rate", "beta", "temperature_start", "temperature_end"):
         if not config[name] > 0:
             raise UserError(f"--{name}={config[name]} must be greater than 0")
-    for name in ("validation_fraction", "dropout", "soft_fraction"):
+    for name in ("validation_fraction", "dropout", "soft_fraction", "quiet_fraction"):
         if not 0 <= config[name] < 1 + (name == "soft_fraction"):
             raise UserError(f"--{name}={config[name]} must lie between 0 and 1")
     if config["image_size"] % 32:

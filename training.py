@@ -144,6 +144,7 @@ def make_callbacks(
                 config["temperature_start"],
                 config["temperature_end"],
                 config["soft_fraction"],
+                config["quiet_fraction"],
             )
         )
     tensorboard = keras.callbacks.TensorBoard(str(run.path / "tensorboard"), write_graph=False)

@@ -24,6 +24,8 @@ class LayerGate(layers.Layer):
         softness: Scalar weight in 0..1 that is not trained. Training rows are
             softness * softmax(logits) + (1 - softness) * the sampled row: at 1 every layer
             receives a gradient, at 0 (where it must end) only the chosen one.
+        noise: Scale of the Gumbel noise, not trained. At 0, where it ought to end, training takes
+            the layers that testing will take.
 
     Reference: thesis, sections 4.3 and 4.3.1, equations 4.3 and 4.4; Jang et al. 2017.
     """
@@ -50,6 +52,7 @@ class LayerGate(layers.Layer):
         self.score.build((None, self.embedding))
         self.temperature = self._schedule_weight("temperature", 1.0)
         self.softness = self._schedule_weight("softness", 0.0)
+        self.noise = self._schedule_weight("noise", 1.0)
 
     def _dense(self, units: int, name: str, **kwargs) -> layers.Dense:
         return layers.Dense(
@@ -67,9 +70,8 @@ class LayerGate(layers.Layer):
         logits = self.score(self.embed(pooled))
         if not training:
             return one_hot_argmax(logits)
-        sampled = straight_through(
-            logits + gumbel_noise(ops.shape(logits), self.seed_generator), self.temperature
-        )
+        noise = self.noise * gumbel_noise(ops.shape(logits), self.seed_generator)
+        sampled = straight_through(logits + noise, self.temperature)
         return self.softness * ops.softmax(logits) + (1.0 - self.softness) * sampled
 
     def get_config(self):

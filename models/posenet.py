@@ -116,9 +116,6 @@ class AuxiliaryPoseHead(layers.Layer):
         x = self.dense(self.flatten(self.project(self.pool(x))))
         return self.head(self.dropout(x, training=training), training=training)
 
-    def compute_output_shape(self, input_shape):
-        return (input_shape[0], 7)
-
     def get_config(self):
         return {
             **super().get_config(),

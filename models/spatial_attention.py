@@ -92,9 +92,6 @@ class SpatialAttention(layers.Layer):
     def _activate(self, x):
         return ops.relu(x) if self.activation == "relu" else ops.leaky_relu(x, 0.2)
 
-    def compute_output_shape(self, features_shape, hidden_shape):
-        return features_shape, features_shape[:-1]
-
     def get_config(self):
         return {
             **super().get_config(),

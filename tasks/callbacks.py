@@ -32,7 +32,9 @@ class GateSchedule(keras.callbacks.Callback):
 
     For the first `soft_fraction` of the epochs the gate also passes, linearly, from a mixture of
     all layers to one sampled layer: the straight-through gradient alone reaches only the chosen
-    layer, too little for a trunk that starts from random weights.
+    layer, too little for a trunk that starts from random weights. After it the gate's noise fades,
+    linearly, and is gone for the last `quiet_fraction` of the epochs: a gate that is still
+    undecided would otherwise take layers in training that it never takes in testing.
 
     Args:
         gate: The `LayerGate`.
@@ -40,25 +42,44 @@ class GateSchedule(keras.callbacks.Callback):
         start: First temperature.
         end: Last temperature.
         soft_fraction: 0 samples from the first epoch on.
+        quiet_fraction: 0 keeps the noise to the end, as the thesis does.
     """
 
-    def __init__(self, gate, epochs: int, start: float, end: float, soft_fraction: float):
+    def __init__(
+        self,
+        gate,
+        epochs: int,
+        start: float,
+        end: float,
+        soft_fraction: float,
+        quiet_fraction: float = 0.0,
+    ):
         super().__init__()
         self.gate = gate
         self.epochs = epochs
         self.start = start
         self.end = end
         self.soft_fraction = soft_fraction
+        self.quiet_fraction = quiet_fraction
 
     def on_epoch_begin(self, epoch, logs=None):
         done = epoch / max(1, self.epochs - 1)
         self.gate.temperature.assign(self.start * (self.end / self.start) ** done)
         soft_epochs = self.soft_fraction * self.epochs
         self.gate.softness.assign(max(0.0, 1.0 - epoch / soft_epochs) if soft_epochs else 0.0)
+        self.gate.noise.assign(self._noise(epoch))
+
+    def _noise(self, epoch: int) -> float:
+        if not self.quiet_fraction:
+            return 1.0
+        quiet = self.epochs * (1.0 - self.quiet_fraction)
+        fading = max(1.0, quiet - self.epochs * self.soft_fraction)
+        return min(1.0, max(0.0, (quiet - epoch) / fading))
 
     def on_epoch_end(self, epoch, logs=None):
         logs["temperature"] = float(self.gate.temperature)
         logs["softness"] = float(self.gate.softness)
+        logs["noise"] = float(self.gate.noise)
 
 
 class EpochSeconds(keras.callbacks.Callback):

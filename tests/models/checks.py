@@ -13,6 +13,8 @@ import numpy as np
 # How tests compile: graphs cost TensorFlow seconds to trace, and JAX more without compilation.
 FAST = {"jit_compile": True} if keras.backend.backend() == "jax" else {"run_eagerly": True}
 MIXED_POLICIES = ("mixed_bfloat16", "mixed_float16")
+# Largest difference from single precision, as a part of the output's largest value.
+HALF_PRECISION = 0.05
 
 
 def check_layer(
@@ -20,7 +22,7 @@ def check_layer(
     arguments: dict,
     *inputs: np.ndarray,
     float32_outputs: bool = False,
-    tolerance: float = 0.05,
+    prepare: Callable[[keras.layers.Layer], None] | None = None,
 ) -> None:
     """Configuration, symbolic shapes, saving and precision of one layer or network.
 
@@ -29,25 +31,27 @@ def check_layer(
         arguments: Of its constructor; other than the defaults where that can matter.
         inputs: Of its `call`, batch first.
         float32_outputs: Every output is float32 whatever the precision.
-        tolerance: Largest difference between half and single precision, as a part of the
-            output's largest value.
+        prepare: Sets weights that must not be left to chance, after all were moved.
     """
     _check_configuration(kind, arguments)
     layer = kind(**arguments)
     layer(*inputs)
     randomize(layer)
+    if prepare:
+        prepare(layer)
     _check_symbolic(layer, inputs)
     _check_saving(kind, arguments, layer, inputs)
     for policy in MIXED_POLICIES:
-        _check_precision(kind, arguments, layer, inputs, policy, tolerance, float32_outputs)
+        _check_precision(kind, arguments, layer, inputs, policy, float32_outputs)
 
 
 def randomize(layer: keras.layers.Layer, seed: int = 0, scale: float = 0.1) -> None:
-    """Moves every weight off its initial value, upwards: variances stay positive."""
+    """Moves every weight that starts at a constant, upwards: variances stay positive."""
     rng = np.random.default_rng(seed)
     for weight in layer.weights:
         values = keras.ops.convert_to_numpy(weight.value)
-        weight.assign(values + rng.uniform(0, scale, values.shape))
+        if np.ptp(values) == 0:
+            weight.assign(values + rng.uniform(0, scale, values.shape))
 
 
 def gradients(
@@ -136,7 +140,7 @@ def _as_model(layer, inputs):
     return keras.Model(symbols, layer(*symbols))
 
 
-def _check_precision(kind, arguments, layer, inputs, policy, tolerance, float32_outputs):
+def _check_precision(kind, arguments, layer, inputs, policy, float32_outputs):
     with precision(policy):
         half = kind(**arguments)
         half(*inputs)
@@ -148,5 +152,5 @@ def _check_precision(kind, arguments, layer, inputs, policy, tolerance, float32_
         assert dtypes == {"float32"}
     for value, wanted in zip(numpy_outputs(outputs), numpy_outputs(layer(*inputs)), strict=True):
         assert np.isfinite(value).all(), policy
-        limit = tolerance * max(np.abs(wanted).max(), 1e-3)
+        limit = HALF_PRECISION * max(np.abs(wanted).max(), 1e-3)
         np.testing.assert_allclose(value, wanted, rtol=0, atol=limit, err_msg=policy)

@@ -19,6 +19,7 @@ def made_gate(seed=1, **arguments):
     randomize(gate, scale=1.0)
     gate.temperature.assign(1.0)
     gate.softness.assign(0.0)
+    gate.noise.assign(1.0)
     return gate
 
 
@@ -64,7 +65,7 @@ def test_sampled_layers_follow_the_softmax_of_the_logits():
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 3.0])
 def test_gradient_is_that_of_the_softmax_at_the_temperature(temperature):
     rng = np.random.default_rng(0)
-    logits = keras.Variable(rng.normal(size=(4, 3)))
+    logits = keras.Variable(rng.normal(size=(4, 3)), dtype="float32")
     upstream = rng.normal(size=(4, 3)).astype(np.float32)
     _, (found,) = gradients(
         lambda: ops.sum(upstream * straight_through(logits + 0.0, temperature)), [logits]
@@ -116,6 +117,13 @@ def test_partly_soft_rows_are_a_mixture_of_both():
     np.testing.assert_allclose(np.sort(sampled, -1), [[0, 0, 1]] * 6, atol=1e-5)
 
 
+def test_without_noise_training_takes_the_layers_of_testing():
+    gate, hidden = made_gate(), states(50)
+    gate.noise.assign(0.0)
+    trained, tested = numpy_outputs([gate(hidden, training=True), gate(hidden)])
+    np.testing.assert_array_equal(trained, tested)
+
+
 def test_softness_counts_in_training_only():
     gate = made_gate()
     gate.softness.assign(1.0)
@@ -148,7 +156,8 @@ def test_same_seed_draws_the_same_layers():
 
 def test_schedules_are_no_trainable_weights():
     gate = made_gate()
-    assert {weight.name for weight in gate.non_trainable_weights} == {"temperature", "softness"}
+    found = {weight.name for weight in gate.non_trainable_weights}
+    assert found == {"temperature", "softness", "noise"}
 
 
 def test_checks_of_the_layer():

@@ -45,7 +45,7 @@ def test_quaternion_has_unit_norm(training):
 
 
 def test_gradient_of_the_zero_quaternion_is_finite():
-    quaternion = keras.Variable(np.zeros((1, 4)))
+    quaternion = keras.Variable(np.zeros((1, 4)), dtype="float32")
     weights = np.array([[1.0, 2.0, 3.0, 4.0]], np.float32)
     value, (found,) = gradients(
         lambda: keras.ops.sum(weights * unit(quaternion + 0.0)), [quaternion]

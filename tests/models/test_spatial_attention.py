@@ -87,7 +87,7 @@ def test_gradient_opens_the_mask_from_its_uniform_start():
 
 
 def test_unknown_form_and_activation_are_named():
-    with pytest.raises(ValueError, match="'dense'.*multi_convolutional"):
+    with pytest.raises(ValueError, match="unknown attention 'dense'"):
         SpatialAttention("dense")
     with pytest.raises(ValueError, match="'tanh'"):
         SpatialAttention(activation="tanh")

@@ -1,0 +1,239 @@
+"""Joint attention as a whole, on networks that end early and images of 32 pixels."""
+
+import keras
+import numpy as np
+import pytest
+
+from models.joint_attention import JointAttention, LayerAdapter, select
+from models.networks import NETWORKS, build_network
+from tests.models.checks import check_layer, gradients, numpy_outputs, randomize
+
+SMALL = {
+    "candidates": ("3a", "3b"),
+    "steps": 2,
+    "grid": 2,
+    "depth": 6,
+    "hidden": 4,
+    "kernel_sizes": (1, 3),
+    "gate_embedding": 3,
+    "seed": 1,
+}
+MEAN_POSE = (4.0, -2.0, 1.5, 0.8, 0.0, 0.6, 0.0)
+
+
+def images(seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (2, 32, 32, 3), np.uint8)
+
+
+def small(moved=True, **arguments):
+    network = JointAttention(**SMALL | arguments)
+    network(images())
+    if moved:
+        randomize(network)
+    return network
+
+
+def arrays(outputs):
+    return {name: keras.ops.convert_to_numpy(value) for name, value in outputs.items()}
+
+
+def test_parameters_of_the_default_network():
+    network = JointAttention()
+    network.build((None, 224, 224, 3))
+    parts = {
+        "trunk": 5_973_552,
+        "adapters": (480 + 832 + 1024) * 256 + 3 * 4 * 256,
+        "layer_gate": 96 * 16 + 16 + 16 * 3 + 3 + 3,
+        # Kernels 1, 3 and 5 with 86, 85 and 85 of 256 channels; then one channel each.
+        "spatial_attention": 96 * (86 + 9 * 85 + 25 * 85) + 256 + 256 * (1 + 9 + 25),
+        # Kernels 1, 3, 5 and 7 with 24 channels for each of 4 gates; 3 peepholes, 2 states.
+        "conv_lstm": (256 + 96) * 96 * (1 + 9 + 25 + 49) + 4 * 96 + 5 * 7 * 7 * 96,
+        "pose_head": 3 * 96 * 7 + 7,
+        "auxiliary_heads": 3 * (256 * 7 + 7),
+    }
+    found = {
+        "trunk": network.trunk.count_params(),
+        "adapters": sum(adapter.count_params() for adapter in network.adapters),
+        "layer_gate": network.gate.count_params(),
+        "spatial_attention": network.where.count_params(),
+        "conv_lstm": network.cell.count_params(),
+        "pose_head": network.head.count_params(),
+        "auxiliary_heads": sum(head.count_params() for head in network.auxiliary_heads),
+    }
+    assert found == parts
+    assert network.count_params() == sum(parts.values()) == 9_741_010
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 4])
+def test_shapes_and_known_sums_at_every_number_of_steps(steps):
+    outputs = arrays(small(steps=steps)(images()))
+    assert {name: value.shape for name, value in outputs.items()} == {
+        "pose": (2, 7),
+        "layer_gates": (2, steps, 2),
+        "attention": (2, steps, 2, 2),
+    }
+    np.testing.assert_allclose(outputs["attention"].sum((2, 3)), 1.0, rtol=1e-5)
+    assert set(np.unique(outputs["layer_gates"])) <= {0.0, 1.0}
+    np.testing.assert_array_equal(outputs["layer_gates"].sum(-1), 1.0)
+    np.testing.assert_allclose(np.linalg.norm(outputs["pose"][:, 3:], axis=1), 1.0, rtol=1e-5)
+
+
+@pytest.mark.parametrize("candidates", [("3b",), ("3b", "3a"), ("3a", "4a", "3b")])
+def test_any_set_of_layers_in_any_order(candidates):
+    network = small(candidates=candidates)
+    outputs = arrays(network(images()))
+    assert outputs["layer_gates"].shape == (2, 2, len(candidates))
+    assert network.trunk.taps[-1] == max(candidates)
+    assert [adapter.name for adapter in network.adapters] == [f"adapter_{c}" for c in candidates]
+
+
+def test_ablations_leave_out_their_part():
+    spatial = build_network("spatial_attention", **SMALL | {"candidates": ["3b"]})
+    layer = build_network("layer_attention", **SMALL)
+    assert set(spatial(images())) == {"pose", "attention"}
+    assert set(layer(images())) == {"pose", "layer_gates"}
+    assert not [weight for weight in spatial.weights if "layer_gate" in weight.path]
+    assert not [weight for weight in layer.weights if "spatial_attention" in weight.path]
+
+
+def test_network_starts_at_the_mean_pose():
+    (pose,) = numpy_outputs(small(moved=False, initial_pose=MEAN_POSE)(images())["pose"])
+    np.testing.assert_allclose(pose, [MEAN_POSE] * 2, atol=0.2)
+
+
+def test_outside_training_nothing_is_random():
+    network = small()
+    for first, second in zip(*(numpy_outputs(network(images())) for _ in range(2)), strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_other_images_give_other_poses_and_maps():
+    network = small()
+    first, second = arrays(network(images(0))), arrays(network(images(1)))
+    assert np.abs(first["pose"] - second["pose"]).max() > 1e-5
+    assert np.abs(first["attention"] - second["attention"]).max() > 1e-6
+
+
+def test_bytes_and_floats_are_the_same_image():
+    network = small()
+    as_bytes, as_floats = network(images()), network(images().astype(np.float32))
+    for first, second in zip(numpy_outputs(as_bytes), numpy_outputs(as_floats), strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_each_layer_gives_a_pose_by_itself_in_training_only():
+    network = small(initial_pose=MEAN_POSE)
+    assert "auxiliary_poses" not in network(images())
+    poses = network(images(), training=True)["auxiliary_poses"]
+    assert [tuple(pose.shape) for pose in poses] == [(2, 7), (2, 7)]
+
+
+def test_training_reaches_every_weight():
+    """Trunk, adapters, logits of the gate and mask, peepholes and initial states among them."""
+    network = small()
+    upstream = np.random.default_rng(0).normal(size=7).astype(np.float32)
+
+    def total():
+        outputs = network(images(), training=True)
+        poses = [outputs["pose"], *outputs["auxiliary_poses"]]
+        return sum(keras.ops.sum(upstream * pose) for pose in poses)
+
+    variables = network.trainable_weights
+    _, found = gradients(total, variables)
+    unreached = [v.path for v, g in zip(variables, found, strict=True) if not np.abs(g).max() > 0]
+    assert unreached == []
+    assert all(np.isfinite(gradient).all() for gradient in found)
+
+
+def test_penalty_counts_kernels_of_every_part_and_nothing_else():
+    network = small(l2=0.5)
+    kernels = [weight for weight in network.weights if weight.path.endswith("kernel")]
+    expected = 0.5 * sum(float(keras.ops.sum(keras.ops.square(kernel))) for kernel in kernels)
+    assert len(network.losses) == len(kernels)
+    assert float(sum(network.losses)) == pytest.approx(expected, rel=1e-4)
+    assert small(l2=0.0).losses == []
+
+
+def test_selection_by_a_one_hot_row_is_that_layer():
+    maps = [np.full((2, 1, 1, 3), float(value), np.float32) for value in (1, 2, 3)]
+    (chosen,) = numpy_outputs(select(maps, np.array([[0, 0, 1], [1, 0, 0]], np.float32)))
+    np.testing.assert_array_equal(chosen[:, 0, 0], [[3, 3, 3], [1, 1, 1]])
+
+
+@pytest.mark.parametrize(("grid", "expected"), [(4, None), (2, [[2.5, 4.5], [10.5, 12.5]])])
+def test_adapter_averages_where_the_grid_divides_the_map(grid, expected):
+    adapter = LayerAdapter(grid, 1)
+    x = np.arange(16, dtype=np.float32).reshape(1, 4, 4, 1)
+    adapter(x)
+    adapter.project.set_weights([np.ones((1, 1, 1, 1))])
+    (found,) = numpy_outputs(adapter(x))
+    # The statistics of a new batch normalization are mean 0 and variance 1 (and epsilon 1e-3).
+    wanted = x[0, ..., 0] if expected is None else np.array(expected)
+    np.testing.assert_allclose(found[0, ..., 0], wanted / np.sqrt(1.001), rtol=1e-5)
+
+
+@pytest.mark.parametrize("grid", [3, 7])
+def test_adapter_resizes_to_other_grids_and_keeps_what_is_constant(grid):
+    adapter = LayerAdapter(grid, 1)
+    x = np.full((1, 4, 4, 1), 5.0, np.float32)
+    adapter(x)
+    adapter.project.set_weights([np.ones((1, 1, 1, 1))])
+    (found,) = numpy_outputs(adapter(x))
+    np.testing.assert_allclose(found, np.full((1, grid, grid, 1), 5 / np.sqrt(1.001)), rtol=1e-5)
+
+
+def test_adapter_takes_away_in_training_what_all_images_share():
+    adapter = LayerAdapter(2, 5)
+    x = 100 + np.random.default_rng(0).normal(size=(8, 2, 2, 3)).astype(np.float32)
+    (found,) = numpy_outputs(adapter(x, training=True))
+    # Half of a channel of mean 0 is cut off by the ReLU, the rest is of size one.
+    assert 0.2 < (found > 0).mean() < 0.8
+    assert 0.2 < found.mean() < 0.6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"steps": 0}, "steps must be at least 1"),
+        ({"candidates": ("3b", "6z")}, "'6z'"),
+        ({"candidates": ()}, "one or more different names"),
+        ({"layer_attention": False}, "there is one layer, not '3a,3b'"),
+        ({"attention": "dense"}, "unknown attention 'dense'"),
+        ({"hidden": 5}, "hidden size 5"),
+    ],
+)
+def test_arguments_that_cannot_be_used_are_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        JointAttention(**SMALL | arguments)
+
+
+def test_unknown_network_lists_those_there_are():
+    with pytest.raises(ValueError, match=f"'alexnet'.*{list(NETWORKS)[-1]}"):
+        build_network("alexnet")
+
+
+def test_checks_of_the_adapter():
+    x = np.random.default_rng(0).normal(size=(2, 4, 4, 3)).astype(np.float32)
+    check_layer(LayerAdapter, {"grid": 2, "depth": 5, "kernel_regularizer": "l2"}, x)
+
+
+@pytest.mark.parametrize(
+    "ablation", [{}, {"candidates": ("3b",), "layer_attention": False}, {"attention": None}]
+)
+def test_checks_of_the_network_and_its_ablations(ablation):
+    arguments = SMALL | {
+        "activation": "relu",
+        "dropout": 0.3,
+        "initial_pose": MEAN_POSE,
+        "mean_rgb": (1.0, 2.0, 3.0),
+        "l2": 0.1,
+    }
+
+    def decide(network):
+        """Logits as near as those of a new gate fall otherwise in half precision."""
+        if network.gate:
+            network.gate.score.bias.assign([0.0, 2.0])
+
+    check_layer(
+        JointAttention, arguments | ablation, images(), float32_outputs=True, prepare=decide
+    )

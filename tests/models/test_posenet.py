@@ -1,0 +1,60 @@
+"""PoseNet: its size, its auxiliary heads, its start."""
+
+import numpy as np
+
+from models.posenet import AuxiliaryPoseHead, PoseNet
+from tests.models.checks import check_layer, numpy_outputs
+
+MEAN_POSE = (4.0, -2.0, 1.5, 0.8, 0.0, 0.6, 0.0)
+
+
+def images(seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (2, 32, 32, 3), np.uint8)
+
+
+def test_parameters_at_224():
+    network = PoseNet()
+    network.build((None, 224, 224, 3))
+    # 14 x 14 maps of 512 and 528 channels pool to 5 x 5.
+    auxiliary = [
+        channels * 128 + 128 + 5 * 5 * 128 * 1024 + 1024 + 1024 * 7 + 7 for channels in (512, 528)
+    ]
+    assert [head.count_params() for head in network.auxiliary_heads] == auxiliary
+    last = 1024 * 2048 + 2048 + 2048 * 7 + 7
+    assert network.count_params() == 5_973_552 + last + sum(auxiliary) == 14_790_469
+
+
+def test_auxiliary_poses_in_training_only():
+    network = PoseNet(initial_pose=MEAN_POSE)
+    assert set(network(images())) == {"pose"}
+    outputs = network(images(), training=True)
+    assert [tuple(pose.shape) for pose in outputs["auxiliary_poses"]] == [(2, 7), (2, 7)]
+
+
+def test_starts_near_the_mean_pose_and_sees_the_image():
+    network = PoseNet(initial_pose=MEAN_POSE)
+    first, second = numpy_outputs([network(images(seed))["pose"] for seed in (0, 1)])
+    np.testing.assert_allclose(first, [MEAN_POSE] * 2, atol=0.5)
+    assert np.abs(first - second).max() > 1e-6
+
+
+def test_dropout_is_off_outside_training():
+    network = PoseNet(dropout=0.5, seed=1)
+    still = numpy_outputs([network(images())["pose"] for _ in range(2)])
+    moving = numpy_outputs([network(images(), training=True)["pose"] for _ in range(2)])
+    np.testing.assert_array_equal(*still)
+    assert np.abs(moving[0] - moving[1]).max() > 0
+
+
+def test_checks_of_the_network_and_its_auxiliary_head():
+    arguments = {
+        "dropout": 0.3,
+        "initial_pose": MEAN_POSE,
+        "mean_rgb": (1.0, 2.0, 3.0),
+        "l2": 0.1,
+        "seed": 1,
+    }
+    check_layer(PoseNet, arguments, images(), float32_outputs=True)
+    x = np.random.default_rng(0).normal(size=(2, 5, 5, 3)).astype(np.float32)
+    head = {"initial_pose": MEAN_POSE, "kernel_regularizer": "l2", "seed": 1}
+    check_layer(AuxiliaryPoseHead, head, x, float32_outputs=True)

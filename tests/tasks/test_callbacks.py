@@ -1,0 +1,209 @@
+"""Schedules by hand, and broken runs that end as unbroken ones do."""
+
+import csv
+
+import keras
+import numpy as np
+import pytest
+
+from models.layer_gate import LayerGate
+from tasks import callbacks
+from tasks.optimizer import ScaledAdam
+from tasks.pose import PoseTask
+from tests.models.checks import FAST, numpy_outputs
+from tests.tasks.small_networks import SIDE, colour_network, images_and_poses
+
+
+def scheduled(epoch, epochs=5, soft_fraction=0.6, quiet_fraction=0.0):
+    """Temperature, softness and noise in an epoch, from the logs; the weights hold the same."""
+    gate = LayerGate(2, seed=0)
+    gate.build((None, 2, 2, 3))
+    schedule = callbacks.GateSchedule(gate, epochs, 4.0, 0.25, soft_fraction, quiet_fraction)
+    schedule.on_epoch_begin(epoch)
+    logs = {}
+    schedule.on_epoch_end(epoch, logs)
+    assert logs == {weight.name: float(weight) for weight in gate.non_trainable_weights}
+    return logs["temperature"], logs["softness"], logs["noise"]
+
+
+def test_gate_schedule_by_hand():
+    # From 4 to 1/4 in four equal ratios of 1/2; soft for 0.6 * 5 = 3 epochs, then hard.
+    found = [scheduled(epoch) for epoch in range(5)]
+    expected = [(4, 1, 1), (2, 2 / 3, 1), (1, 1 / 3, 1), (0.5, 0, 1), (0.25, 0, 1)]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_gate_schedule_without_a_soft_phase_or_with_one_epoch():
+    assert scheduled(0, soft_fraction=0.0) == (4.0, 0.0, 1.0)
+    assert scheduled(0, epochs=1) == (4.0, 1.0, 1.0)
+
+
+def test_noise_fades_after_the_soft_epochs_and_is_gone_in_the_quiet_ones():
+    # Soft until epoch 5 of 10, quiet from epoch 8: three equal falls between.
+    found = [scheduled(epoch, 10, 0.5, 0.2)[2] for epoch in range(10)]
+    np.testing.assert_allclose(found, [1, 1, 1, 1, 1, 1, 2 / 3, 1 / 3, 0, 0], atol=1e-6)
+
+
+def noise(model, epoch, seed=7):
+    seeds = callbacks.EpochSeeds(seed)
+    seeds.set_model(model)
+    seeds.on_epoch_begin(epoch)
+    return numpy_outputs([model(np.ones((2, 50)), training=True) for _ in range(2)])
+
+
+def test_an_epoch_draws_its_own_noise_whatever_was_drawn_before():
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.layers.Dropout(0.5), keras.layers.Dropout(0.5)])
+    third = noise(model, 3)
+    for epoch in (0, 3):
+        again = noise(model, epoch)
+        assert np.array_equal(again, third) == (epoch == 3)
+    assert not np.array_equal(noise(model, 3, seed=8), third)
+    assert not np.array_equal(*third)  # batches of an epoch differ
+
+
+def test_large_seeds_and_epochs_fit_the_generators():
+    model = keras.Sequential([keras.layers.Dropout(0.5)])
+    assert not np.array_equal(noise(model, 5000, seed=20_211_231), noise(model, 0, seed=1))
+
+
+HEADER = "epoch,loss,val_loss\n"
+
+
+def rows_in(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("tail", ["", "3,0.1", "3,0.17,"])
+def test_history_forgets_epochs_to_come_and_a_row_cut_off(tmp_path, tail):
+    path = tmp_path / "history.csv"
+    path.write_text(HEADER + "0,0.5,0.6\n1,0.4,0.5\n2,0.3,0.4\n" + tail)
+    history = callbacks.History(path, first_epoch=2)
+    assert [row["epoch"] for row in rows_in(path)] == ["0", "1"]
+    history.on_train_begin()
+    history.on_epoch_end(2, {"loss": 0.25, "val_loss": 0.35})
+    history.on_train_end()
+    assert rows_in(path)[2] == {"epoch": "2", "loss": "0.25", "val_loss": "0.35"}
+    assert len(rows_in(path)) == 3
+
+
+def test_history_goes_on_after_a_row_cut_off_right_after_the_last_backup(tmp_path):
+    path = tmp_path / "history.csv"
+    path.write_text(HEADER + "0,0.5,0.6\n1,0.")
+    history = callbacks.History(path, first_epoch=1)
+    history.on_train_begin()
+    history.on_epoch_end(1, {"loss": 0.25, "val_loss": 0.35})
+    history.on_train_end()
+    assert [row["loss"] for row in rows_in(path)] == ["0.5", "0.25"]
+
+
+def test_new_history_starts_with_its_header(tmp_path):
+    path = tmp_path / "history.csv"
+    path.write_text("")  # killed before the first row
+    history = callbacks.History(path, first_epoch=0)
+    history.on_train_begin()
+    history.on_epoch_end(0, {"loss": 0.5, "val_loss": 0.6})
+    history.on_train_end()
+    assert rows_in(path) == [{"epoch": "0", "loss": "0.5", "val_loss": "0.6"}]
+
+
+def stopped_after(values, patience, broken_at=0):
+    """The epoch after which training stops, if it was broken off before `broken_at`."""
+    past = [{"epoch": str(k), "val_loss": str(x)} for k, x in enumerate(values[:broken_at])]
+    stopping = callbacks.EarlyStopping(past, "val_loss", patience)
+    stopping.set_model(keras.Sequential())
+    stopping.model.stop_training = False
+    stopping.on_train_begin()
+    for epoch in range(broken_at, len(values)):
+        stopping.on_epoch_end(epoch, {"val_loss": values[epoch]})
+        if stopping.model.stop_training:
+            return epoch
+    return None
+
+
+@pytest.mark.parametrize("broken_at", range(5))
+def test_early_stopping_counts_the_epochs_before_the_break(broken_at):
+    values = [1.0, 0.8, 0.9, 0.85, 0.95, 0.7]
+    assert stopped_after(values, 3, broken_at) == 4
+    assert stopped_after(values, 4, broken_at) is None
+
+
+def made_task():
+    keras.utils.set_random_seed(0)
+    task = PoseTask(colour_network(dropout=0.3), beta=5.0)
+    task.build((None, SIDE, SIDE, 3))
+    rate = keras.optimizers.schedules.CosineDecay(0.02, 16)
+    task.compile(ScaledAdam(rate, scales={"dense": 2.0}), **FAST)
+    return task
+
+
+def train(task, folder, epochs):
+    """Trains up to `epochs` of four, from the backup in `folder`; returns the first epoch."""
+    backup = callbacks.Backup(folder)
+    first = backup.restore(task)
+    images, poses = images_and_poses(8)
+    task.fit(
+        images, poses, batch_size=2, epochs=epochs, initial_epoch=first, shuffle=False, verbose=0,
+        callbacks=[callbacks.EpochSeeds(3), backup],
+    )  # fmt: skip
+    return first
+
+
+def state(task):
+    variables = [*task.weights, *task.optimizer.variables]
+    return [keras.ops.convert_to_numpy(variable.value) for variable in variables]
+
+
+def assert_same_state(first, second):
+    for a, b in zip(state(first), state(second), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.fixture
+def unbroken(tmp_path):
+    task = made_task()
+    assert train(task, tmp_path / "unbroken", 4) == 0
+    return task
+
+
+def test_a_broken_run_ends_as_the_unbroken_one(tmp_path, unbroken):
+    train(made_task(), tmp_path / "broken", 2)
+    task = made_task()
+    assert train(task, tmp_path / "broken", 4) == 2
+    assert_same_state(task, unbroken)
+
+
+def test_a_backup_cut_off_falls_back_on_the_one_before(tmp_path, unbroken):
+    folder = tmp_path / "broken"
+    train(made_task(), folder, 3)
+    latest = folder / "latest.weights.h5"
+    latest.write_bytes(latest.read_bytes()[:1000])
+    task = made_task()
+    assert train(task, folder, 4) == 2
+    assert_same_state(task, unbroken)
+
+
+def test_a_kill_between_the_two_files_of_a_backup_does_no_harm(tmp_path, unbroken):
+    """New weights beside the old number of epochs."""
+    folder = tmp_path / "broken"
+    train(made_task(), folder, 2)
+    old = (folder / "training_metadata.json").read_text()
+    train(made_task(), folder, 3)
+    (folder / "training_metadata.json").write_text(old)
+    task = made_task()
+    assert train(task, folder, 4) == 3
+    assert_same_state(task, unbroken)
+
+
+def test_a_finished_run_trains_no_more(tmp_path, unbroken):
+    task = made_task()
+    assert train(task, tmp_path / "unbroken", 4) == 4
+    assert_same_state(task, unbroken)
+
+
+def test_seconds_of_an_epoch_are_logged():
+    seconds, logs = callbacks.EpochSeconds(), {}
+    seconds.on_epoch_begin(0)
+    seconds.on_epoch_end(0, logs)
+    assert 0 <= logs["seconds"] < 5
