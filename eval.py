@@ -3,10 +3,10 @@
 from absl import flags as absl_flags
 
 import flags
-from errors import UserError, run_script
+from errors import run_script
 
 absl_flags.DEFINE_string("run_dir", None, "Folder of the run.", required=True)
-absl_flags.DEFINE_enum("split", "test", ("test", "validation", "train"), "Images to evaluate on.")
+absl_flags.DEFINE_enum("split", "test", ("test", "validation"), "Images to evaluate on.")
 absl_flags.DEFINE_string("data_dir", None, "Where the data lie now, if they have moved.")
 
 
@@ -18,8 +18,6 @@ def main(arguments: list[str]) -> None:
     from run_folder import RunFolder
 
     run = RunFolder.open(values.run_dir)
-    if run.config.get("model") is None:
-        raise UserError(f"{run.path / 'config.json'} names no model: it is not of this program")
     metrics = evaluate(run, values.split, values.data_dir)
     print(f"\n{'median errors':<18}{'position':>12}{'orientation':>14}")
     for name, row in {run.config["model"]: metrics, **metrics["baselines"]}.items():

@@ -24,7 +24,7 @@ def evaluate(run: RunFolder, split: str, data_dir: str | None = None) -> dict:
 
     Args:
         run: A run with a checkpoint.
-        split: "test", "train", or "validation": the training sequences that were held out.
+        split: "test", or "validation": the training sequences that were held out.
         data_dir: Where the data lie, if not where they lay in training.
 
     Raises:
@@ -79,8 +79,8 @@ def _trained_on(run: RunFolder, scene: PreparedScene) -> list[str]:
 
 def _load(run: RunFolder, scene: PreparedScene, split: str) -> Split:
     size = run.config["image_size"]
-    if split != "validation":
-        return load_split(scene, split, size, None if split == "test" else _trained_on(run, scene))
+    if split == "test":
+        return load_split(scene, "test", size)
     if not run.config["validation_sequences"]:
         raise UserError(f"{run.path} held nothing out for validation: evaluate --split=test")
     return load_split(scene, "train", size, run.config["validation_sequences"])

@@ -1,5 +1,7 @@
 """Every flag, once: its default, its unit, and where in the thesis it comes from."""
 
+import os
+
 from absl import flags
 
 from errors import UserError
@@ -118,17 +120,29 @@ def resolve() -> dict:
         UserError: A value that cannot be used, or two that do not go together.
     """
     config = {flag.name: flag.value for flag in FLAGS.flags_by_module_dict()["flags"]}
+    _check_dataset(config["dataset"])
     config["scene"] = config["scene"] or DEFAULT_SCENES.get(config["dataset"])
     if config["scene"] is None:
         raise UserError(f"--scene is missing: name the scene of {config['dataset']} to use")
     if config["beta"] is None:
         scene = (config["dataset"], config["scene"])
         config["beta"] = DEFAULT_BETAS.get(scene, SEVEN_SCENES_BETA)
-    config["grid"] = config["grid"] or config["image_size"] // 32
-    config["run_dir"] = config["run_dir"] or "runs/{dataset}-{scene}-{model}".format(**config)
+    if config["grid"] is None:
+        config["grid"] = max(1, config["image_size"] // 32)
+    run_dir = config["run_dir"] or "runs/{dataset}-{scene}-{model}".format(**config)
+    config["run_dir"] = os.path.expanduser(run_dir)
+    if config["data_dir"]:  # where eval.py looks, from whatever folder it is called
+        config["data_dir"] = os.path.abspath(os.path.expanduser(config["data_dir"]))
     _check(config)
     config["lstm_kernels"] = [int(size) for size in config["lstm_kernels"]]
     return config
+
+
+def _check_dataset(name: str) -> None:
+    from data.catalog import DATASETS
+
+    if name not in DATASETS:
+        raise UserError(f"--dataset={name} is unknown: choose one of {', '.join(DATASETS)}")
 
 
 def reject_positional(arguments: list[str]) -> None:
@@ -143,8 +157,10 @@ def reject_positional(arguments: list[str]) -> None:
 
 def _check(config: dict) -> None:
     least = {
-        "steps": 1, "grid": 1, "depth": 1, "hidden": 1, "gate_embedding": 1, "epochs": 1,
+        "steps": 1, "grid": 1, "depth": 3, "hidden": 1, "gate_embedding": 1, "epochs": 1,
         "batch_size": 1, "image_size": 32, "early_stopping": 0,
+        "seed": 0, "l2": 0, "auxiliary_weight": 0, "attention_weight": 0,
+        "head_learning_rate_scale": 0, "mask_learning_rate_scale": 0,
     }  # fmt: skip
     for name, minimum in least.items():
         if config[name] < minimum:

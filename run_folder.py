@@ -1,6 +1,7 @@
 """The folder that holds all that a run was and gave."""
 
 import json
+import math
 import platform
 import subprocess
 from dataclasses import dataclass
@@ -59,9 +60,11 @@ class RunFolder:
         Raises:
             UserError: There is no run, or its config.json cannot be read.
         """
-        path = Path(path)
+        path = Path(path).expanduser()
         try:
             config = json.loads((path / "config.json").read_text())
+            if "network" not in config:
+                raise ValueError("it names no network")
         except FileNotFoundError as error:
             raise UserError(f"{path} holds no run: train one with --run_dir={path}") from error
         except (OSError, ValueError) as error:
@@ -80,14 +83,17 @@ class RunFolder:
     def split_folder(self, split: str) -> Path:
         """Where the results on a split lie; made if need be."""
         folder = self.path / split
-        folder.mkdir(exist_ok=True)
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise UserError(f"{folder} cannot be written: {error.strerror}") from error
         return folder
 
     def _require_same(self, config: dict) -> None:
         free = {*NOT_IN_CONFIG, "versions", "git_revision"}
         for name in sorted(config.keys() - free):
             before, now = self.config.get(name), config[name]
-            if json.dumps(before) == json.dumps(now):
+            if _same(before, now):
                 continue
             if name in ("network", "validation_sequences", "train_images"):
                 raise UserError(f"{self.path} holds a run on other images: give another --run_dir")
@@ -164,6 +170,17 @@ def _git_revision() -> str | None:
     except (OSError, subprocess.CalledProcessError):
         return None
     return revision.stdout.strip()
+
+
+def _same(before: object, now: object) -> bool:
+    """Whether two values are equal; numbers computed from data may differ in their last digits."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        return before.keys() == now.keys() and all(_same(before[key], now[key]) for key in now)
+    if isinstance(before, list | tuple) and isinstance(now, list | tuple):
+        return len(before) == len(now) and all(map(_same, before, now))
+    if isinstance(before, float) and isinstance(now, float):
+        return math.isclose(before, now, rel_tol=1e-6, abs_tol=1e-9)
+    return before == now
 
 
 def _flag(value: object) -> str:

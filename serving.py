@@ -104,7 +104,7 @@ def export_saved_model(run_dir: str | Path, output: str | Path) -> None:
     Raises:
         UserError: The run cannot be used, or `output` is not empty or cannot be written.
     """
-    output = Path(output).absolute()
+    output = Path(output).expanduser().absolute()
     if output.exists() and not (output.is_dir() and not any(output.iterdir())):
         raise UserError(f"--output={output} exists and is no empty folder: give another one")
     run, network = _load(run_dir)

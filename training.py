@@ -54,16 +54,24 @@ def train(config: dict) -> RunFolder:
         print(f"{run.path} goes on after epoch {first_epoch}")
 
     batch_size = config["batch_size"]
-    history = task.fit(
-        training.train_batches(batch_size, config["seed"], first_epoch),
-        validation_data=validation.test_batches(batch_size) if validation else None,
-        epochs=config["epochs"],
-        initial_epoch=first_epoch,
-        steps_per_epoch=steps_per_epoch,
-        callbacks=make_callbacks(run, task, backup, first_epoch, training, validation),
-        verbose=config["verbose"],
-        shuffle=False,  # the data come shuffled
-    )
+    try:
+        history = task.fit(
+            training.train_batches(batch_size, config["seed"], first_epoch),
+            validation_data=validation.test_batches(batch_size) if validation else None,
+            epochs=config["epochs"],
+            initial_epoch=first_epoch,
+            steps_per_epoch=steps_per_epoch,
+            callbacks=make_callbacks(run, task, backup, first_epoch, training, validation),
+            verbose=config["verbose"],
+            shuffle=False,  # the data come shuffled
+        )
+    except RuntimeError as error:
+        if "NaN or Inf loss" not in str(error):
+            raise
+        raise UserError(
+            f"the loss of {run.path} is no longer a number: lower --learning_rate, and give "
+            "another --run_dir"
+        ) from error
     epochs = history.epoch[-1] + 1 if history.epoch else first_epoch
     (run.path / "finished.json").write_text(json.dumps({"epochs": epochs}) + "\n")
     print(f"{run.path} is finished: evaluate it with python eval.py --run_dir={run.path}")
@@ -163,9 +171,15 @@ def make_callbacks(
         ),
         keras.callbacks.ModelCheckpoint(run.weights("last"), save_weights_only=True),
     ]
-    if config["early_stopping"] and monitor:
+    if config["early_stopping"]:
+        if monitor is None:
+            raise UserError(
+                f"--early_stopping={config['early_stopping']} needs held-out sequences: "
+                "the scene has too few, or --validation_fraction=0"
+            )
         chosen.append(callbacks.EarlyStopping(past, monitor, config["early_stopping"]))
-    return [*chosen, backup, keras.callbacks.TerminateOnNaN()]
+    # First, and by raising: no checkpoint of weights that are not numbers is written.
+    return [keras.callbacks.TerminateOnNaN(raise_error=True), *chosen, backup]
 
 
 class AttentionPictures(keras.callbacks.Callback):
@@ -184,6 +198,8 @@ class AttentionPictures(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         network = self.model.network
         outputs = {key: np.array(value) for key, value in network(self.images).items()}
+        if not np.isfinite(outputs["attention"]).all():
+            return  # the next batch's loss will tell
         panel = attention_panel(
             self.images, outputs.get("layer_gates"), outputs["attention"], network.candidates
         )

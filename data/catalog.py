@@ -128,9 +128,12 @@ def fingerprint(entry: Dataset, scene_dir: Path, skip_bad: bool) -> str:
 
 
 def _require_scene(dataset: str, scene: str) -> None:
-    scenes = DATASETS[dataset].scenes
-    if scene not in scenes:
-        raise UserError(f"--scene={scene} is not in {dataset}: choose one of {', '.join(scenes)}")
+    entry = DATASETS[dataset]
+    if scene not in entry.scenes:
+        own = f", or put your own in <data_dir>/{entry.folder}/{scene}" if entry.own_scenes else ""
+        raise UserError(
+            f"--scene={scene} is not in {dataset}: choose one of {', '.join(entry.scenes)}{own}"
+        )
 
 
 def _local_root(dataset: str, scene: str, data_dir: str) -> Path:

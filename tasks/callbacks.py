@@ -106,6 +106,9 @@ class Backup(keras.callbacks.BackupAndRestore):
     def restore(self, task) -> int:
         """Loads the last backup, if any, into the built `task`; returns the epochs it has seen."""
         self.set_model(task)
+        # Keras's own record of the epoch may have been cut off by the kill.
+        for record in (self._training_metadata_path, self._prev_training_metadata_path):
+            Path(record).unlink(missing_ok=True)
         super().on_train_begin()
         task._initial_epoch = int(task.epochs_seen)
         return task._initial_epoch

@@ -70,7 +70,11 @@ def on_scene(scene, tmp_path):
         ("--model=resnet", ["--model=resnet", "posenet"]),
         ("--model=spatial_attention", ["one layer", "--layers=5b"]),
         ("--image_size=100", ["--image_size=100", "multiple of 32"]),
+        ("--image_size=16", ["--image_size=16", "at least 32"]),
         ("--epochs=0", ["--epochs=0"]),
+        ("--seed=-1", ["--seed=-1", "at least 0"]),
+        ("--depth=1", ["--depth=1", "at least 3"]),
+        ("--dataset=7scene", ["--dataset=7scene", "7scenes"]),
         ("--beta=-1", ["--beta=-1", "greater than 0"]),
         ("--beta=nan", ["--beta=nan", "greater than 0"]),
         ("--dropout=1", ["--dropout=1", "between 0 and 1"]),
@@ -87,7 +91,6 @@ def test_flags(flag, words):
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (["--dataset=mars", "--scene=crater"], ["mars", "7scenes"]),
         (["--dataset=7scenes", "--scene=attic"], ["attic", "redkitchen"]),
         (["--dataset=7scenes", "--scene=chess", "--data_dir=/nowhere"], ["/nowhere"]),
         (["--dataset=tum_lsi"], ["TUM-LSI"]),
@@ -138,6 +141,16 @@ def test_run_folder_that_holds_something_else(on_scene, tmp_path):
     (tmp_path / "run/thesis.txt").write_text("mine")
     assert "not empty" in sentence(on_scene)
     assert (tmp_path / "run/thesis.txt").read_text() == "mine"
+
+
+def test_a_loss_that_diverges_does_not_end_as_finished(on_scene, tmp_path):
+    assert "--learning_rate" in sentence(on_scene, "--learning_rate=1e30", "--epochs=3")
+    assert not (tmp_path / "run/finished.json").exists()
+
+
+def test_early_stopping_needs_validation(on_scene):
+    text = sentence(on_scene, "--early_stopping=2", "--validation_fraction=0")
+    assert "--early_stopping=2" in text
 
 
 class TestAfterTraining:

@@ -41,7 +41,7 @@ SHAPES = {
 
 @pytest.fixture(scope="module")
 def trunk():
-    network = GoogLeNet(l2=0.5)
+    network = GoogLeNet()
     network.build((None, 224, 224, 3))
     return network
 
@@ -61,11 +61,14 @@ def test_shapes_at_224(trunk):
     assert {tap: symbol.shape[1:] for tap, symbol in maps.items()} == SHAPES
 
 
-def test_penalty_counts_the_kernels_and_no_bias(trunk):
-    kernels = [weight for weight in trunk.weights if weight.path.endswith("kernel")]
-    assert len(kernels) == 57
-    expected = 0.5 * sum(float(keras.ops.sum(keras.ops.square(kernel))) for kernel in kernels)
-    assert float(sum(trunk.losses)) == pytest.approx(expected, rel=1e-4)
+def test_penalty_counts_the_kernels_and_no_bias():
+    network = GoogLeNet(deepest="3a", l2=0.5)
+    network(images())
+    randomize(network)
+    kernels = [weight for weight in network.weights if weight.path.endswith("kernel")]
+    assert len(kernels) == 3 + 6
+    expected = 0.5 * sum((kernel**2).sum() for kernel in numpy_outputs(kernels))
+    assert float(sum(network.losses)) == pytest.approx(expected, rel=1e-4)
 
 
 def test_trunk_ends_at_the_deepest_layer_that_is_needed():

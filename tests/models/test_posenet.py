@@ -1,9 +1,10 @@
 """PoseNet: its size, its auxiliary heads, its start."""
 
+import keras
 import numpy as np
 
 from models.posenet import AuxiliaryPoseHead, PoseNet
-from tests.models.checks import check_layer, numpy_outputs
+from tests.models.checks import MIXED_POLICIES, check_layer, numpy_outputs
 
 MEAN_POSE = (4.0, -2.0, 1.5, 0.8, 0.0, 0.6, 0.0)
 
@@ -54,7 +55,9 @@ def test_checks_of_the_network_and_its_auxiliary_head():
         "l2": 0.1,
         "seed": 1,
     }
-    check_layer(PoseNet, arguments, images(), float32_outputs=True)
+    # JAX compiles nine blocks anew for each precision; those of the trunk's start are tested.
+    policies = () if keras.backend.backend() == "jax" else MIXED_POLICIES
+    check_layer(PoseNet, arguments, images(), float32_outputs=True, policies=policies)
     x = np.random.default_rng(0).normal(size=(2, 5, 5, 3)).astype(np.float32)
     head = {"initial_pose": MEAN_POSE, "kernel_regularizer": "l2", "seed": 1}
     check_layer(AuxiliaryPoseHead, head, x, float32_outputs=True)
