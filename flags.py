@@ -120,7 +120,9 @@ def resolve() -> dict:
         UserError: A value that cannot be used, or two that do not go together.
     """
     config = {flag.name: flag.value for flag in FLAGS.flags_by_module_dict()["flags"]}
-    _check_dataset(config["dataset"])
+    from data.catalog import require_dataset
+
+    require_dataset(config["dataset"])
     config["scene"] = config["scene"] or DEFAULT_SCENES.get(config["dataset"])
     if config["scene"] is None:
         raise UserError(f"--scene is missing: name the scene of {config['dataset']} to use")
@@ -136,13 +138,6 @@ def resolve() -> dict:
     _check(config)
     config["lstm_kernels"] = [int(size) for size in config["lstm_kernels"]]
     return config
-
-
-def _check_dataset(name: str) -> None:
-    from data.catalog import DATASETS
-
-    if name not in DATASETS:
-        raise UserError(f"--dataset={name} is unknown: choose one of {', '.join(DATASETS)}")
 
 
 def reject_positional(arguments: list[str]) -> None:

@@ -178,7 +178,7 @@ def make_callbacks(
                 "the scene has too few, or --validation_fraction=0"
             )
         chosen.append(callbacks.EarlyStopping(past, monitor, config["early_stopping"]))
-    # First, and by raising: no checkpoint of weights that are not numbers is written.
+    # First, and by raising: the epoch ends there, without a checkpoint and not as finished.
     return [keras.callbacks.TerminateOnNaN(raise_error=True), *chosen, backup]
 
 

@@ -94,9 +94,7 @@ def prepare(
     Raises:
         UserError: The data set or scene is unknown, missing or bad, or cannot be downloaded.
     """
-    if dataset not in DATASETS:
-        raise UserError(f"--dataset={dataset} is unknown: choose one of {', '.join(DATASETS)}")
-    entry = DATASETS[dataset]
+    entry = require_dataset(dataset)
     if dataset == SYNTHETIC:
         _require_scene(dataset, scene)
         return _prepare_local(entry, scene, _synthetic_root(seed), skip_bad)
@@ -125,6 +123,17 @@ def fingerprint(entry: Dataset, scene_dir: Path, skip_bad: bool) -> str:
         files.append((os.path.relpath(path, scene_dir), state))
     content = [str(scene_dir.resolve()), str(entry.builder.VERSION), skip_bad, files]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+
+def require_dataset(name: str) -> Dataset:
+    """Returns the data set `name`.
+
+    Raises:
+        UserError: There is none of that name.
+    """
+    if name not in DATASETS:
+        raise UserError(f"--dataset={name} is unknown: choose one of {', '.join(DATASETS)}")
+    return DATASETS[name]
 
 
 def _require_scene(dataset: str, scene: str) -> None:
