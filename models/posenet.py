@@ -3,10 +3,9 @@
 import keras
 from keras import layers, ops
 
+from models.auxiliary_head import AUXILIARY_TAPS, AuxiliaryHead
 from models.googlenet import CHANNELS, STRIDES, GoogLeNet
 from models.pose_head import PoseHead
-
-AUXILIARY_TAPS = ("4a", "4d")
 
 
 @keras.saving.register_keras_serializable("whatwhere")
@@ -14,8 +13,7 @@ class PoseNet(keras.Model):
     """RGB images [B, S, S, 3] in 0..255 to {`pose`: [B, 7]}; in training also `auxiliary_poses`.
 
     5b is averaged over space, then a dense layer of 2048, dropout and the pose. Two auxiliary
-    heads at 4a and 4d (5x5 average pool of stride 3, 1x1 convolution of 128, dense of 1024)
-    exist for training alone.
+    heads at 4a and 4d exist for training alone.
 
     Args:
         dropout: Rate before the pose (auxiliary heads: 0.7, as GoogLeNet has them).
@@ -48,9 +46,12 @@ class PoseNet(keras.Model):
         self.dropout = layers.Dropout(dropout, seed=seed, name="dropout")
         self.head = PoseHead(initial_pose, regularizer, name="pose_head")
         self.auxiliary_heads = [
-            AuxiliaryPoseHead(initial_pose, regularizer, seed=seed, name=f"auxiliary_head_{tap}")
+            AuxiliaryHead(
+                PoseHead(initial_pose, regularizer, name="pose_head"),
+                regularizer, seed, name=f"auxiliary_head_{tap}",
+            )
             for tap in AUXILIARY_TAPS
-        ]
+        ]  # fmt: skip
 
     def build(self, input_shape):
         _, height, width, _ = input_shape
@@ -76,50 +77,3 @@ class PoseNet(keras.Model):
 
     def get_config(self):
         return {**super().get_config(), **self._config}
-
-
-@keras.saving.register_keras_serializable("whatwhere")
-class AuxiliaryPoseHead(layers.Layer):
-    """GoogLeNet's auxiliary classifier with a pose in place of the classes: [B, H, W, C] to [B, 7].
-
-    Args:
-        initial_pose: Where the pose starts.
-        kernel_regularizer: Penalty on the kernels.
-        seed: Of dropout.
-    """
-
-    def __init__(self, initial_pose, kernel_regularizer=None, seed=None, **kwargs):
-        super().__init__(**kwargs)
-        self.initial_pose = tuple(float(value) for value in initial_pose)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
-        self.seed = seed
-        # "same" keeps the head usable on maps smaller than the 14 x 14 of 224 px images, where
-        # it gives 5 x 5 instead of Caffe's 4 x 4.
-        self.pool = layers.AveragePooling2D(5, 3, "same", name="pool")
-        self.project = layers.Conv2D(
-            128, 1, activation="relu", kernel_regularizer=self.kernel_regularizer, name="project"
-        )
-        self.flatten = layers.Flatten(name="flatten")
-        self.dense = layers.Dense(
-            1024, "relu", kernel_regularizer=self.kernel_regularizer, name="dense"
-        )
-        self.dropout = layers.Dropout(0.7, seed=seed, name="dropout")
-        self.head = PoseHead(initial_pose, self.kernel_regularizer, name="pose_head")
-
-    def build(self, input_shape):
-        pooled = self.pool.compute_output_shape(input_shape)
-        self.project.build(pooled)
-        self.dense.build((None, pooled[1] * pooled[2] * 128))
-        self.head.build((None, 1024))
-
-    def call(self, x, training=False):
-        x = self.dense(self.flatten(self.project(self.pool(x))))
-        return self.head(self.dropout(x, training=training), training=training)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "initial_pose": self.initial_pose,
-            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
-            "seed": self.seed,
-        }
