@@ -1,4 +1,4 @@
-"""All pose data sets by name, and their preparation.
+"""All data sets by name, and their preparation.
 
 Prepared copies lie under the TFDS directory (the environment variable TFDS_DATA_DIR, else
 `~/tensorflow_datasets`):
@@ -27,8 +27,11 @@ import tensorflow_datasets as tfds
 from data import ray_caster, room, synthetic
 from data.cambridge_landmarks import cambridge_landmarks_dataset_builder as cambridge_landmarks
 from data.cambridge_landmarks import reader as cambridge_landmarks_reader
+from data.indoor_scenes import reader as indoor_scenes_reader
+from data.mit67 import mit67_dataset_builder as mit67
 from data.preparation import PreparedScene, prepare_scene, tfds_dir
-from data.scene_builder import ScenePoseBuilder
+from data.scene_builder import SceneBuilder
+from data.scenes15 import scenes15_dataset_builder as scenes15
 from data.seven_scenes import reader as seven_scenes_reader
 from data.seven_scenes import seven_scenes_dataset_builder as seven_scenes
 from data.tum_lsi import reader as tum_lsi_reader
@@ -41,7 +44,7 @@ SYNTHETIC_SCENE = "room"
 
 @dataclass(frozen=True)
 class Dataset:
-    """A pose data set.
+    """A data set.
 
     Attributes:
         folder: Its folder under --data_dir; empty for the synthetic data set.
@@ -49,13 +52,16 @@ class Dataset:
         reader: Module with `read_split` and `source_files` for its layout.
         builder: Its TFDS builder.
         own_scenes: Whether --data_dir may hold scenes of the user's own in the same layout.
+        task: What its images are for: `pose`, where the camera stood, or `scene`, what kind of
+            place they show. Such a data set is one scene, of the data set's own name.
     """
 
     folder: str
     scenes: tuple[str, ...]
     reader: ModuleType
-    builder: type[ScenePoseBuilder]
+    builder: type[SceneBuilder]
     own_scenes: bool = False
+    task: str = "pose"
 
 
 DATASETS = {
@@ -74,6 +80,10 @@ DATASETS = {
         cambridge_landmarks.Builder,
     ),
     "tum_lsi": Dataset("tum_lsi", tum_lsi.SCENES, tum_lsi_reader, tum_lsi.Builder),
+    "mit67": Dataset("mit67", mit67.SCENES, indoor_scenes_reader, mit67.Builder, task="scene"),
+    "scenes15": Dataset(
+        "scenes15", scenes15.SCENES, indoor_scenes_reader, scenes15.Builder, task="scene"
+    ),
 }
 
 
@@ -118,7 +128,7 @@ def fingerprint(entry: Dataset, scene_dir: Path, skip_bad: bool) -> str:
         try:
             status = path.stat()
             state = (status.st_size, status.st_mtime_ns)
-        except FileNotFoundError:  # For the reader to complain of, or to skip.
+        except (OSError, ValueError):  # For the reader to complain of, or to skip.
             state = None
         files.append((os.path.relpath(path, scene_dir), state))
     content = [str(scene_dir.resolve()), str(entry.builder.VERSION), skip_bad, files]

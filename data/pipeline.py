@@ -1,6 +1,7 @@
 """From a prepared scene to batches: decode, cache, shuffle, crop.
 
-A batch is (images, poses): images uint8 [B, S, S, 3] RGB, poses float32 [B, 7], see `data.poses`.
+A batch is (images, targets): images uint8 [B, S, S, 3] RGB; targets are poses float32 [B, 7], see
+`data.poses`, or labels int32 [B] of scene categories.
 """
 
 import os
@@ -14,7 +15,7 @@ from absl import logging
 from data.poses import mean_pose
 from data.preparation import PreparedScene
 
-PREPARED_SIDE = 256  # short side of the prepared images, for crops of 224
+PREPARED_SIDE = 256  # short side of prepared images, for crops of 224; scene images are square
 CACHE_SHARE = 0.25  # of the machine's memory, at the most, for decoded images
 
 
@@ -23,28 +24,43 @@ class Split:
     """The images of some sequences, in file order.
 
     Attributes:
-        examples: Elements {image: PNG string, pose: [7], name, sequence}.
-        poses: [N, 7] float64.
+        examples: Elements {image: PNG string, pose: [7] or label: [], name, sequence}.
+        targets: Poses float64 [N, 7], or labels int64 [N].
         names: N names.
         sequence_of: Sequence of each of the N images.
         image_size: Side S of the crop, pixels.
+        classes: Names of the categories by label; None where the targets are poses.
     """
 
     examples: tf.data.Dataset
-    poses: np.ndarray
+    targets: np.ndarray
     names: list[str]
     sequence_of: list[str]
     image_size: int
+    classes: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.names)
 
-    def train_batches(self, batch_size: int, seed: int, first_epoch: int = 0) -> tf.data.Dataset:
+    def train_batches(
+        self, batch_size: int, seed: int, first_epoch: int = 0, mirror: bool = False
+    ) -> tf.data.Dataset:
         """Batches without end, from the start of `first_epoch`; every epoch has all images once.
 
-        Order and crops depend on the seed and the number of the epoch alone, so that a run that
-        goes on in epoch 7 sees what it would have seen.
+        Order, crops and flips depend on the seed and the number of the epoch alone, so that a run
+        that goes on in epoch 7 sees what it would have seen.
+
+        Args:
+            batch_size: Images in a batch; the last of an epoch has what is left.
+            seed: Draws order, crops and flips.
+            first_epoch: Epoch to start with, from 0.
+            mirror: Whether each image is flipped left to right with probability 1/2.
+
+        Raises:
+            ValueError: `mirror` with poses: no camera of the place takes the mirrored photograph.
         """
+        if mirror and self.classes is None:
+            raise ValueError("mirror=True: a mirrored image has no pose")
         decode, size, count = self._decoder(), self.image_size, len(self)
         examples = self.examples
         cached = self._fits_memory()
@@ -57,7 +73,11 @@ class Split:
         def crop(example: dict, crop_seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             example = example if cached else decode(example)
             image = tf.image.stateless_random_crop(example["image"], (size, size, 3), crop_seed)
-            return image, tf.cast(example["pose"], tf.float32)
+            if mirror:
+                # A seed of its own keeps the flip independent of the crop's place.
+                flip_seed = tf.random.fold_in(crop_seed, 1)
+                image = tf.image.stateless_random_flip_left_right(image, flip_seed)
+            return image, example["target"]
 
         def epoch(number: tf.Tensor) -> tf.data.Dataset:
             done = tf.where(number < first_epoch, tf.constant(count, tf.int64), 0)
@@ -76,7 +96,7 @@ class Split:
 
         def crop(example: dict) -> tuple[tf.Tensor, tf.Tensor]:
             image = tf.ensure_shape(centre_crop(example["image"], size), (size, size, 3))
-            return image, tf.cast(example["pose"], tf.float32)
+            return image, example["target"]
 
         examples = self.examples.map(lambda example: crop(decode(example)), tf.data.AUTOTUNE)
         return examples.batch(batch_size).prefetch(tf.data.AUTOTUNE)
@@ -90,12 +110,13 @@ class Split:
 
     def _decoder(self) -> Callable[[dict], dict]:
         side = short_side(self.image_size)
+        target, dtype = ("pose", tf.float32) if self.classes is None else ("label", tf.int32)
 
         def decode(example: dict) -> dict:
             image = tf.io.decode_png(example["image"], channels=3)
             if side != PREPARED_SIDE:
                 image = resize_short_side(image, side)
-            return {"image": image, "pose": example["pose"]}
+            return {"image": image, "target": tf.cast(example[target], dtype)}
 
         return decode
 
@@ -123,15 +144,16 @@ def load_split(
     if sequences is not None:
         wanted = tf.constant(sorted(sequences))
         examples = examples.filter(lambda example: tf.reduce_any(example["sequence"] == wanted))
-    poses, names, sequence_of = [], [], []
-    for example in examples.map(lambda e: {key: e[key] for key in ("pose", "name", "sequence")}):
-        poses.append(example["pose"].numpy())
+    target = "pose" if scene.classes is None else "label"
+    targets, names, sequence_of = [], [], []
+    for example in examples.map(lambda e: {key: e[key] for key in (target, "name", "sequence")}):
+        targets.append(example[target].numpy())
         names.append(example["name"].numpy().decode())
         sequence_of.append(example["sequence"].numpy().decode())
     if not names:
         raise ValueError(f"no image of the {split} split belongs to {', '.join(sequences or ())}")
     examples = examples.apply(tf.data.experimental.assert_cardinality(len(names)))
-    return Split(examples, np.stack(poses), names, sequence_of, image_size)
+    return Split(examples, np.stack(targets), names, sequence_of, image_size, scene.classes)
 
 
 def held_out(sequences: list[str], fraction: float) -> list[str]:
@@ -147,8 +169,8 @@ def held_out(sequences: list[str], fraction: float) -> list[str]:
 
 
 def initial_pose(split: Split) -> list[float]:
-    """Mean pose of the split, where the network's last bias starts."""
-    return mean_pose(split.poses).tolist()
+    """Mean pose of a split with poses, where the network's last bias starts."""
+    return mean_pose(split.targets).tolist()
 
 
 def short_side(image_size: int) -> int:

@@ -12,7 +12,7 @@ from tensorflow_datasets.core.download.download_manager import NonMatchingChecks
 from tensorflow_datasets.core.download.util import DownloadError
 
 from data.records import require_split
-from data.scene_builder import ScenePoseBuilder
+from data.scene_builder import SceneBuilder
 from errors import UserError
 
 PREPARATION_ERRORS = (
@@ -36,14 +36,15 @@ class PreparedScene:
         builder: The TFDS builder that has prepared it.
     """
 
-    def __init__(self, builder: ScenePoseBuilder) -> None:
+    def __init__(self, builder: SceneBuilder) -> None:
         self.builder = builder
 
     def examples(self, split: str) -> tf.data.Dataset:
         """Returns the examples of a split, always in the order of the scene's own list.
 
-        Elements are dictionaries: `image` a string, the PNG file (RGB, short side 256); `pose`
-        float64 [7], see `data.poses`; `name` and `sequence` strings.
+        Elements are dictionaries: `image` a string, the PNG file (RGB); `name` and `sequence`
+        strings; of poses `pose` float64 [7], see `data.poses`, and images of short side 256; of
+        scene categories `label` int64 [], and images of 256 x 256.
         """
         require_split(split)
         return self.builder.as_dataset(
@@ -52,6 +53,12 @@ class PreparedScene:
             shuffle_files=False,
             read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
         )
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """The names of the categories by label; None of a scene with poses."""
+        features = self.builder.info.features
+        return tuple(features["label"].names) if "label" in features else None
 
     def sequences(self, split: str) -> list[str]:
         """Returns the names of a split's sequences in the order in which they come."""
@@ -65,7 +72,7 @@ class PreparedScene:
 
 
 def prepare_scene(
-    builder_class: type[ScenePoseBuilder],
+    builder_class: type[SceneBuilder],
     config: str | tfds.core.BuilderConfig,
     copy: Path,
     *,
@@ -88,7 +95,7 @@ def prepare_scene(
         UserError: The scene is bad, cannot be downloaded or its copy cannot be written.
     """
 
-    def new_builder() -> ScenePoseBuilder:
+    def new_builder() -> SceneBuilder:
         return builder_class(config=config, data_dir=str(copy), skip_bad=skip_bad)
 
     try:
@@ -109,16 +116,17 @@ def prepare_scene(
 
 
 @contextmanager
-def _recorded_checksum(builder: ScenePoseBuilder, manual_dir: Path | None) -> Iterator[bool]:
+def _recorded_checksum(builder: SceneBuilder, manual_dir: Path | None) -> Iterator[bool]:
     """Yields whether TFDS shall record the checksum of the download that its body makes.
 
     It shall for a URL's first download, where the package folder can be written. A download that
     cannot be used, such as a server's page in place of the archive, leaves no record: it would turn
-    away every good one after it.
+    away every good one after it. One whose lists have been read can be used, even if an image of it
+    is bad or the preparation is interrupted.
     """
     path = Path(builder._checksums_path)
-    url = builder.url(builder.builder_config.name)
-    known = url is None or url in (builder.url_infos or {})
+    urls = builder.urls(builder.builder_config.name)
+    known = set(urls) <= (builder.url_infos or {}).keys()
     if manual_dir or known or not os.access(path.parent, os.W_OK):
         yield False
         return
@@ -126,16 +134,16 @@ def _recorded_checksum(builder: ScenePoseBuilder, manual_dir: Path | None) -> It
     try:
         yield True
     except BaseException:
-        if before is None:
+        if builder.lists_read:
+            pass
+        elif before is None:
             path.unlink(missing_ok=True)
         else:
             path.write_bytes(before)
         raise
 
 
-def _advice(
-    builder: ScenePoseBuilder, copy: Path, manual_dir: Path | None, error: Exception
-) -> str:
+def _advice(builder: SceneBuilder, copy: Path, manual_dir: Path | None, error: Exception) -> str:
     scene = builder.builder_config.name
     reason = " ".join(str(error).split()) or type(error).__name__
     if manual_dir is not None or (isinstance(error, OSError) and error.filename):
@@ -144,7 +152,7 @@ def _advice(
             "free space there, or set TFDS_DATA_DIR to a folder that can be written"
         )
     return (
-        f"{builder.url(scene)} cannot be downloaded or unpacked ({reason}): delete what is left of "
-        f"it in {tfds_dir() / 'downloads'} and try again, or download and unpack it by hand and "
-        "pass --data_dir"
+        f"{', '.join(builder.urls(scene))} cannot be downloaded or unpacked ({reason}): delete "
+        f"what is left of it in {tfds_dir() / 'downloads'} and try again, or download and unpack "
+        "it by hand and pass --data_dir"
     )

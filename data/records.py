@@ -32,6 +32,25 @@ class PoseRecord:
     pose: np.ndarray
 
 
+@dataclass(frozen=True)
+class SceneRecord:
+    """One image and the category of the scene that it shows.
+
+    Attributes:
+        name: The image's path under the folder of all images without its ending, such as
+            `kitchen/int474`; unique in the data set.
+        image: The image file.
+        sequence: Where validation holds it out: `fold-0` to `fold-9` for training images, each fold
+            with its share of every category; `test` for test images.
+        label: Place of its category among all categories in sorted order.
+    """
+
+    name: str
+    image: Path
+    sequence: str
+    label: int
+
+
 class BadEntries:
     """Stops at the first bad entry, or counts and logs bad entries and goes on.
 

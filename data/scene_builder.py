@@ -1,9 +1,9 @@
-"""What the TFDS builders of all pose data sets share."""
+"""What the TFDS builders of all data sets share."""
 
 import abc
 import itertools
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,7 +13,7 @@ import tensorflow_datasets as tfds
 from absl import logging
 
 from data import images
-from data.records import SPLITS, BadEntries, PoseRecord
+from data.records import SPLITS, BadEntries, PoseRecord, SceneRecord
 from errors import UserError
 
 DECODING_THREADS = 4
@@ -21,8 +21,10 @@ DECODING_THREADS = 4
 DECODING_BATCH = 64
 
 
-class ScenePoseBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-    """Prepares one scene: images decoded once, short side 256, stored as PNG, with their poses.
+class SceneBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    """Prepares one scene: images decoded and shrunk once, stored as PNG, with their targets.
+
+    What a target is, a pose or a label, and how images are shrunk is for the subclasses to say.
 
     A configuration is a scene. The records keep the order of the scene's own lists. Local files
     are used when the manual directory holds the scene, else the scene is downloaded.
@@ -34,6 +36,9 @@ class ScenePoseBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     Args:
         skip_bad: Whether bad entries are counted and logged instead of ending the preparation.
         **kwargs: As for `tfds.core.DatasetBuilder`.
+
+    Attributes:
+        lists_read: Whether the scene's lists have been read and found good.
     """
 
     VERSION = tfds.core.Version("1.0.0")
@@ -44,10 +49,21 @@ class ScenePoseBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     HOMEPAGE: ClassVar[str]
     LICENSE: ClassVar[str]
     CITATION: ClassVar[str]
+    TARGET: ClassVar[str]  # what the targets are called in records and in examples
 
     def __init__(self, *, skip_bad: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.skip_bad = skip_bad
+        self.lists_read = False
+
+    @abc.abstractmethod
+    def target_feature(self) -> tfds.features.FeatureConnector:
+        """Returns how a target is stored."""
+
+    @staticmethod
+    @abc.abstractmethod
+    def prepare_image(path: Path) -> np.ndarray:
+        """Returns the image file as it is stored, uint8 RGB [H, W, 3]."""
 
     @classmethod
     def scene_dir(cls, root: Path, scene: str) -> Path:
@@ -58,6 +74,12 @@ class ScenePoseBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     @abc.abstractmethod
     def url(cls, scene: str) -> str | None:
         """Returns where a scene is downloaded from, or None where the licence forbids it."""
+
+    @classmethod
+    def urls(cls, scene: str) -> list[str]:
+        """Returns all that is downloaded for a scene: `url`, and for some data sets more."""
+        url = cls.url(scene)
+        return [] if url is None else [url]
 
     @classmethod
     def how_to_obtain(cls, scene: str) -> str:
@@ -71,11 +93,18 @@ class ScenePoseBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         )
 
     @abc.abstractmethod
-    def read_split(self, scene_dir: Path, split: str) -> list[PoseRecord]:
+    def read_split(self, scene_dir: Path, split: str) -> list[PoseRecord] | list[SceneRecord]:
         """Returns the records of one split."""
 
-    def unpack(self, scene_dir: Path) -> None:
-        """Unpacks archives that lie inside a downloaded scene; most data sets have none."""
+    def arrange(self, scene: str, downloads: list[Path]) -> Path:
+        """Returns a scene's folder, in its original layout.
+
+        Args:
+            scene: The scene.
+            downloads: For each of its `urls` the file or, of an archive, the folder that it was
+                unpacked to.
+        """
+        return downloads[0] / scene
 
     def _info(self) -> tfds.core.DatasetInfo:
         return tfds.core.DatasetInfo(
@@ -84,10 +113,7 @@ class ScenePoseBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             features=tfds.features.FeaturesDict(
                 {
                     "image": tfds.features.Image(shape=(None, None, 3), encoding_format="png"),
-                    # As bytes: a TFRecord's own number lists would round to float32.
-                    "pose": tfds.features.Tensor(
-                        shape=(7,), dtype=np.float64, encoding=tfds.features.Encoding.BYTES
-                    ),
+                    self.TARGET: self.target_feature(),
                     "name": tfds.features.Text(),
                     "sequence": tfds.features.Text(),
                 }
@@ -111,18 +137,19 @@ class ScenePoseBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                 f"{scene_dir} lists {len(shared)} images, such as {min(shared)}, for training and "
                 "for testing: list each in one split only"
             )
+        self.lists_read = True
         return {split: self._generate_examples(records[split], split) for split in SPLITS}
 
     def _generate_examples(
-        self, records: list[PoseRecord], split: str
+        self, records: list[PoseRecord] | list[SceneRecord], split: str
     ) -> Iterator[tuple[int, dict[str, Any]]]:
         bad = BadEntries(skip=self.skip_bad)
         sequences: dict[str, None] = {}
-        for index, (record, png) in enumerate(_encoded(records)):
+        for index, (record, png) in enumerate(_encoded(records, self.prepare_image)):
             with bad.guard():
                 example = {
                     "image": png.result(),
-                    "pose": record.pose,
+                    self.TARGET: getattr(record, self.TARGET),
                     "name": record.name,
                     "sequence": record.sequence,
                 }
@@ -143,24 +170,41 @@ class ScenePoseBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     def _download_scene(self, dl_manager: tfds.download.DownloadManager) -> Path:
         scene = self.builder_config.name
-        url = self.url(scene)
-        if url is None:
+        urls = self.urls(scene)
+        if not urls:
             raise UserError(self.MANUAL_DOWNLOAD_INSTRUCTIONS)
-        print(f"Downloading {url}\nLicence: {self.LICENSE}", file=sys.stderr)
-        scene_dir = Path(dl_manager.download_and_extract(url)) / scene
-        self.unpack(scene_dir)
-        logging.info("Unpacked %s to %s", url, scene_dir)
+        print(f"Downloading {', '.join(urls)}\nLicence: {self.LICENSE}", file=sys.stderr)
+        scene_dir = self.arrange(scene, [Path(p) for p in dl_manager.download_and_extract(urls)])
+        logging.info("Unpacked %s to %s", urls[0], scene_dir)
         return scene_dir
 
 
-def _encoded(records: list[PoseRecord]) -> Iterator[tuple[PoseRecord, "Future[bytes]"]]:
+class ScenePoseBuilder(SceneBuilder, skip_registration=True):
+    """Prepares images of a short side of 256 pixels with the poses of their cameras."""
+
+    TARGET = "pose"
+
+    def target_feature(self) -> tfds.features.FeatureConnector:
+        # As bytes: a TFRecord's own number lists would round to float32.
+        return tfds.features.Tensor(
+            shape=(7,), dtype=np.float64, encoding=tfds.features.Encoding.BYTES
+        )
+
+    @staticmethod
+    def prepare_image(path: Path) -> np.ndarray:
+        return images.resize_short_side(images.decode_rgb(path))
+
+
+def _encoded(
+    records: list[PoseRecord] | list[SceneRecord], prepare_image: Callable[[Path], np.ndarray]
+) -> Iterator[tuple[PoseRecord | SceneRecord, "Future[bytes]"]]:
     """Yields each record with its image as a PNG file, in order, decoded by several threads."""
+
+    def small_png(path: Path) -> bytes:
+        return images.encode_png(prepare_image(path))
+
     remaining = iter(records)
     with ThreadPoolExecutor(DECODING_THREADS) as pool:
         while batch := list(itertools.islice(remaining, DECODING_BATCH)):
-            futures = [pool.submit(_small_png, record.image) for record in batch]
+            futures = [pool.submit(small_png, record.image) for record in batch]
             yield from zip(batch, futures, strict=True)
-
-
-def _small_png(path: Path) -> bytes:
-    return images.encode_png(images.resize_short_side(images.decode_rgb(path)))

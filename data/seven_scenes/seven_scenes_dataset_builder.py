@@ -47,8 +47,10 @@ class Builder(ScenePoseBuilder):
     def read_split(self, scene_dir: Path, split: str) -> list[PoseRecord]:
         return reader.read_split(scene_dir, split, self.skip_bad)
 
-    def unpack(self, scene_dir: Path) -> None:
+    def arrange(self, scene: str, downloads: list[Path]) -> Path:
+        scene_dir = super().arrange(scene, downloads)
         extract_sequences(scene_dir)
+        return scene_dir
 
 
 def extract_sequences(scene_dir: Path) -> None:

@@ -1,10 +1,7 @@
 """Downloading from a server on this machine, with checksums; nothing outside it is asked."""
 
 import hashlib
-import http.server
-import threading
 import zipfile
-from functools import partial
 
 import pytest
 from etils import epath
@@ -13,12 +10,8 @@ from tensorflow_datasets.core.download import checksums
 from data import catalog
 from data.seven_scenes.seven_scenes_dataset_builder import Builder
 from errors import UserError
+from tests.data.local_server import serving
 from tests.data.writers import write_seven_scenes
-
-
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *args):
-        pass
 
 
 def write_archive(folder):
@@ -41,17 +34,13 @@ def write_archive(folder):
 def server(tmp_path, monkeypatch):
     """Serves `chess.zip`; yields the archive, its URL and the file for checksums."""
     archive = write_archive(tmp_path)
-    handler = partial(QuietHandler, directory=str(tmp_path))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
-        base = f"http://127.0.0.1:{running.server_port}"
+    with serving(tmp_path) as base:
         recorded = tmp_path / "checksums.tsv"
         monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         monkeypatch.setattr(Builder, "url", classmethod(lambda cls, scene: f"{base}/{scene}.zip"))
         monkeypatch.setattr(Builder, "_checksums_path", epath.Path(recorded))
         yield archive, f"{base}/chess.zip", recorded
-        running.shutdown()
 
 
 def test_first_download_shows_the_licence_and_records_the_checksum(server, capfd):

@@ -8,7 +8,7 @@ from PIL import Image
 
 from data import images
 from errors import UserError
-from tests.data.writers import write_image
+from tests.data.writers import gradient, write_image
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,12 @@ def test_png_is_lossless():
         ("L", 77, (77, 77, 77)),
         ("RGBA", (10, 20, 30, 0), (10, 20, 30)),
         ("CMYK", (0, 255, 255, 0), (255, 0, 0)),
+        ("LA", (77, 0), (77, 77, 77)),
+        ("1", 1, (255, 255, 255)),
+        ("I;16", 0, (0, 0, 0)),
+        ("I;16", 77 * 257, (77, 77, 77)),
+        ("I;16", 65535, (255, 255, 255)),
+        ("I", 77 * 257, (77, 77, 77)),
     ],
 )
 def test_any_colour_mode_gives_rgb(tmp_path, mode, color, expected):
@@ -57,12 +63,88 @@ def test_any_colour_mode_gives_rgb(tmp_path, mode, color, expected):
     assert tuple(image[0, 0]) == expected
 
 
-def test_exif_orientation_is_not_applied(tmp_path):
-    path = tmp_path / "portrait.jpg"
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("form", "transparency"),
+    [("GIF", None), ("GIF", 1), ("PNG", None), ("PNG", 1), ("PNG", b"\x80\x00")],
+)
+def test_palette_gives_the_stored_colours(tmp_path, form, transparency):
+    image = Image.new("P", (4, 3), 1)
+    image.putpalette([0, 0, 0, 10, 20, 30])
+    kwargs = {} if transparency is None else {"transparency": transparency}
+    image.save(tmp_path / "image.jpg", format=form, **kwargs)
+    decoded = images.decode_rgb(tmp_path / "image.jpg")
+    assert decoded.shape == (3, 4, 3)
+    assert (decoded == (10, 20, 30)).all()
+
+
+def test_first_frame_of_a_moving_picture(tmp_path):
+    path = tmp_path / "moving.jpg"
+    frames = [Image.new("RGB", (4, 3), color) for color in ("red", "lime", "blue")]
+    frames[0].save(path, format="GIF", save_all=True, append_images=frames[1:])
+    assert (images.decode_rgb(path) == (255, 0, 0)).all()
+
+
+def test_cmyk_of_a_jpeg_keeps_its_polarity(tmp_path):
+    # Adobe stores CMYK inverted; read as it stands, red would come out cyan.
+    path = tmp_path / "print.jpg"
+    Image.new("CMYK", (16, 16), (0, 255, 255, 0)).save(path)
+    np.testing.assert_allclose(images.decode_rgb(path)[8, 8], (255, 0, 0), atol=3)
+
+
+def write_turned(path, orientation):
     exif = Image.Exif()
-    exif[0x0112] = 6  # Turn by 90 degrees to view.
-    Image.new("RGB", (8, 4)).save(path, exif=exif)
-    assert images.decode_rgb(path).shape == (4, 8, 3)
+    exif[0x0112] = orientation
+    upright = np.zeros((4, 8, 3), np.uint8)
+    upright[0, 0] = 255
+    Image.fromarray(upright).save(path, format="PNG", exif=exif)
+    return upright
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_exif_orientation_is_not_applied(tmp_path, orientation):
+    stored = write_turned(tmp_path / "portrait.jpg", orientation)
+    np.testing.assert_array_equal(images.decode_rgb(tmp_path / "portrait.jpg"), stored)
+
+
+# Where the first stored pixel is seen, by the EXIF standard's table of orientations: row, column.
+SEEN = {
+    1: (0, 0),
+    2: (0, 7),
+    3: (3, 7),
+    4: (3, 0),
+    5: (0, 0),
+    6: (0, 3),
+    7: (7, 3),
+    8: (7, 0),
+}
+
+
+@pytest.mark.parametrize("orientation", SEEN)
+def test_exif_orientation_is_applied_on_request(tmp_path, orientation):
+    write_turned(tmp_path / "portrait.jpg", orientation)
+    upright = images.decode_rgb(tmp_path / "portrait.jpg", upright=True)
+    assert upright.shape == ((4, 8, 3) if orientation < 5 else (8, 4, 3))
+    assert np.argwhere(upright[..., 0]).tolist() == [list(SEEN[orientation])]
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+@pytest.mark.parametrize("exif", [b"garbage", b"II*\0\xff\xff\xff\xff", b""])
+def test_damaged_exif_does_not_cost_the_image(tmp_path, exif):
+    path = tmp_path / "photograph.jpg"
+    Image.new("RGB", (8, 4)).save(path, exif=b"Exif\0\0" + exif)
+    assert images.decode_rgb(path, upright=True).shape == (4, 8, 3)
+
+
+@pytest.mark.parametrize("size", [(640, 480), (100, 300), (256, 256)])
+def test_square_fills_both_sides(size):
+    image = gradient(size, seed=0)
+    square = images.resize_square(image)
+    assert square.shape == (256, 256, 3)
+    # All of the image is in it: nothing is cut off, left is left and top is top.
+    np.testing.assert_allclose(square.mean((0, 1)), image.mean((0, 1)), atol=1)
+    assert square[:, -8:].mean() - square[:, :8].mean() > 150
+    assert square[-8:].mean() - square[:8].mean() > 20
 
 
 @pytest.mark.parametrize("ending", ["png", "jpg"])

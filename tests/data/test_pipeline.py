@@ -35,7 +35,7 @@ def test_only_the_named_sequences_are_read(training):
     assert set(training.sequence_of) == {"seq-01", "seq-03"}
     assert len(training) == 6
     expected = [camera_to_world(index)[:3, 3] for index in (10, 11, 12, 30, 31, 32)]
-    np.testing.assert_allclose(training.poses[:, :3], expected, atol=1e-6)
+    np.testing.assert_allclose(training.targets[:, :3], expected, atol=1e-6)
 
 
 def test_sequences_without_images_are_refused(scene):
@@ -50,7 +50,7 @@ def test_every_epoch_has_each_image_once_in_an_order_of_its_own(training):
     assert batches[0][0].dtype == np.uint8
     orders = [np.concatenate([batches[i][1], batches[i + 1][1]])[:, 0] for i in (0, 2)]
     for order in orders:
-        assert sorted(order) == sorted(training.poses[:, 0].astype(np.float32))
+        assert sorted(order) == sorted(training.targets[:, 0].astype(np.float32))
     assert list(orders[0]) != list(orders[1])
 
 
@@ -60,6 +60,11 @@ def test_going_on_in_an_epoch_gives_what_the_unbroken_run_sees(training):
     for (images, poses), (images_again, poses_again) in zip(unbroken[4:], resumed, strict=True):
         np.testing.assert_array_equal(images, images_again)
         np.testing.assert_array_equal(poses, poses_again)
+
+
+def test_images_with_poses_are_not_mirrored(training):
+    with pytest.raises(ValueError, match="a mirrored image has no pose"):
+        training.train_batches(4, seed=1, mirror=True)
 
 
 def test_crops_differ_between_epochs_and_seeds(training):
@@ -74,7 +79,7 @@ def test_crops_differ_between_epochs_and_seeds(training):
 
 def test_test_batches_are_centre_crops_in_file_order(training):
     (images, poses), *_ = take(training.test_batches(6), 1)
-    np.testing.assert_array_equal(poses, training.poses.astype(np.float32))
+    np.testing.assert_array_equal(poses, training.targets.astype(np.float32))
     example = next(iter(training.examples))
     whole = resize_short_side(tf.io.decode_png(example["image"]), short_side(SIZE))
     top, left = (whole.shape[0] - SIZE) // 2, (whole.shape[1] - SIZE) // 2

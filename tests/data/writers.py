@@ -8,6 +8,8 @@ from PIL import Image
 from scipy.spatial.transform import Rotation
 
 TUM_SCAN = "2015-08-16_15.34.11"
+# What the .jpg files of MIT-67 hold: mode and format.
+SCENE_IMAGES = (("RGB", "JPEG"), ("P", "GIF"), ("L", "JPEG"), ("CMYK", "JPEG"), ("RGB", "PNG"))
 CAMBRIDGE_HEADER = "Visual Landmark Dataset V1\nImageFile, Camera Position [X Y Z W P Q R]\n\n"
 
 
@@ -21,11 +23,16 @@ def camera_to_world(index: int) -> np.ndarray:
 
 def write_image(path: Path, size: tuple[int, int] = (80, 60), seed: int = 0) -> None:
     """Writes a colour gradient with a little noise, `size` being width and height."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(gradient(size, seed)).save(path)
+
+
+def gradient(size: tuple[int, int], seed: int) -> np.ndarray:
+    """Returns what `write_image` writes, uint8 [height, width, 3]."""
     width, height = size
     ramp = np.linspace(0, 200, width)[None, :, None] + np.linspace(0, 30, height)[:, None, None]
     noise = np.random.default_rng(seed).integers(0, 20, (height, width, 3))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray((ramp + noise).astype(np.uint8)).save(path)
+    return (ramp + noise).astype(np.uint8)
 
 
 def write_seven_scenes(
@@ -117,4 +124,32 @@ def write_tum_lsi(
     (root / "poses" / f"{TUM_SCAN}_poses.xml").write_text(
         f'<?xml version="1.0" encoding="UTF-8" ?>\n<poses>\n{"".join(elements)}</poses>\n'
     )
+    return root
+
+
+def write_indoor_scenes(
+    root: Path,
+    categories: Sequence[str] = ("office", "bakery", "kitchen"),
+    train: int = 3,
+    test: int = 2,
+    size: tuple[int, int] = (80, 60),
+) -> Path:
+    """Writes into `root`, which it returns, `train` + `test` images of each category.
+
+    The lists go through the categories in turn. Each category is brighter than the one before it;
+    the n-th image of each is of the n-th kind of `SCENE_IMAGES`, all are called `.jpg`.
+    """
+    lines = []
+    for index in range(train + test):
+        mode, form = SCENE_IMAGES[index % len(SCENE_IMAGES)]
+        for place, category in enumerate(categories):
+            line = f"{category}/{category} {index:02d}.jpg"
+            path = root / "Images" / line
+            path.parent.mkdir(parents=True, exist_ok=True)
+            brightness = (place + 1) / len(categories)
+            pixels = (brightness * gradient(size, seed=100 * place + index)).astype(np.uint8)
+            Image.fromarray(pixels).convert(mode).save(path, format=form)
+            lines.append(line + "\n")
+    (root / "TrainImages.txt").write_text("".join(lines[: train * len(categories)]))
+    (root / "TestImages.txt").write_text("".join(lines[train * len(categories) :]))
     return root
