@@ -9,7 +9,10 @@ from errors import UserError
 FLAGS = flags.FLAGS
 PRECISIONS = ("none", "bfloat16", "float16")
 SCHEDULES = ("constant", "cosine")
-DEFAULT_SCENES = {"synthetic": "room", "tum_lsi": "tum_lsi"}
+DEFAULT_SCENES = {
+    "synthetic": "room", "tum_lsi": "tum_lsi", "mit67": "mit67", "scenes15": "scenes15",
+}  # fmt: skip
+DEFAULT_STEPS = {"pose": 3, "scene": 2}  # the best of tables 5.2 and 5.3
 
 # Weight of the quaternion's distance (thesis, 5.1). Cambridge's values are the PoseNet authors';
 # for 7-Scenes the thesis gives the range 120-750 and no value per scene: its lower end.
@@ -31,13 +34,17 @@ NOT_IN_CONFIG = ("run_dir", "data_dir", "verbose")
 
 def define_data() -> None:
     """Flags that name images and poses."""
-    flags.DEFINE_string("dataset", "synthetic", "synthetic, 7scenes, cambridge or tum_lsi.")
+    flags.DEFINE_string(
+        "dataset",
+        "synthetic",
+        "Camera poses: synthetic, 7scenes, cambridge or tum_lsi. Indoor scenes: mit67 or scenes15.",
+    )
     flags.DEFINE_string("scene", None, "Scene of the data set, such as redkitchen.")
     flags.DEFINE_string(
         "data_dir",
         None,
         "Root with one folder per data set in its original layout (7scenes/, cambridge/, "
-        "tum_lsi/); without it, data are downloaded where the licence allows.",
+        "tum_lsi/, mit67/, scenes15/); without it, data are downloaded where the licence allows.",
     )
     flags.DEFINE_bool("skip_bad", False, "Count and skip bad frames instead of stopping.")
     flags.DEFINE_integer(
@@ -54,9 +61,11 @@ def define_network() -> None:
     """Flags that shape the network."""
     flags.DEFINE_string(
         "model", "joint_attention", "joint_attention; its ablations spatial_attention (with one of "
-        "--layers) and layer_attention (5.5); or posenet.",
+        "--layers) and layer_attention (5.5); posenet for poses, googlenet for scenes.",
     )  # fmt: skip
-    flags.DEFINE_integer("steps", 3, "Recurrent attention steps, T (5.3: 3 for poses).")
+    flags.DEFINE_integer(
+        "steps", None, "Recurrent attention steps, T; default 3 for poses, 2 for scenes (5.3)."
+    )
     flags.DEFINE_list("layers", ["3b", "4e", "5b"], "Layers to choose from (5.5).")
     flags.DEFINE_string(
         "attention", "multi_convolutional", "Form of the spatial attention (5.4): "
@@ -79,11 +88,25 @@ def define_training() -> None:
         "run_dir", None, "Folder of the run; default runs/<dataset>-<scene>-<model>. A run that "
         "was broken off goes on when the same command is given again.",
     )  # fmt: skip
+    flags.DEFINE_string(
+        "pretrained", None, "Weights to start the trunk from: a file that "
+        "weights/convert_places_caffe.py wrote, or places205, places365 or imagenet (5.1: Places).",
+    )  # fmt: skip
+    flags.DEFINE_string(
+        "freeze", None, "Block of the trunk, 3a ... 5b: it and all below keep their weights."
+    )
+    flags.DEFINE_bool(
+        "mirror", None, "Show each training image as its mirror image half of the time; default "
+        "for scenes alone: a mirrored image has another pose.",
+    )  # fmt: skip
     flags.DEFINE_integer("epochs", 100, "Passes over the training images.")
     flags.DEFINE_integer("batch_size", 40, "Images a step (5.1).")
     flags.DEFINE_float("learning_rate", 1e-4, "Of Adam, at the start (5.1).")
     flags.DEFINE_enum(
         "learning_rate_schedule", "cosine", SCHEDULES, "Cosine falls to 1/100 at the last step."
+    )
+    flags.DEFINE_float(
+        "trunk_learning_rate_scale", 1.0, "Factor of the learning rate in the trunk."
     )
     flags.DEFINE_float(
         "head_learning_rate_scale", 5.0, "Factor of the learning rate outside the trunk."
@@ -122,13 +145,21 @@ def resolve() -> dict:
     config = {flag.name: flag.value for flag in FLAGS.flags_by_module_dict()["flags"]}
     from data.catalog import require_dataset
 
-    require_dataset(config["dataset"])
+    config["task"] = require_dataset(config["dataset"]).task
     config["scene"] = config["scene"] or DEFAULT_SCENES.get(config["dataset"])
     if config["scene"] is None:
         raise UserError(f"--scene is missing: name the scene of {config['dataset']} to use")
     if config["beta"] is None:
         scene = (config["dataset"], config["scene"])
         config["beta"] = DEFAULT_BETAS.get(scene, SEVEN_SCENES_BETA)
+    if config["steps"] is None:
+        config["steps"] = DEFAULT_STEPS[config["task"]]
+    if config["mirror"] is None:
+        config["mirror"] = config["task"] == "scene"
+    if config["pretrained"]:
+        from weights.store import resolve as find_weights
+
+        config["pretrained"] = str(find_weights(config["pretrained"]))
     if config["grid"] is None:
         config["grid"] = max(1, config["image_size"] // 32)
     run_dir = config["run_dir"] or "runs/{dataset}-{scene}-{model}".format(**config)
@@ -156,6 +187,7 @@ def _check(config: dict) -> None:
         "batch_size": 1, "image_size": 32, "early_stopping": 0,
         "seed": 0, "l2": 0, "auxiliary_weight": 0, "attention_weight": 0,
         "head_learning_rate_scale": 0, "mask_learning_rate_scale": 0,
+        "trunk_learning_rate_scale": 0,
     }  # fmt: skip
     for name, minimum in least.items():
         if config[name] < minimum:
@@ -180,8 +212,8 @@ def _check(config: dict) -> None:
 
 def _check_names(config: dict) -> None:
     # Imported here: Keras takes seconds, and a misspelt flag should be told at once.
-    from models.googlenet import check_taps
-    from models.networks import NETWORKS
+    from models.googlenet import TAPS, check_taps
+    from models.networks import ATTENTION_NETWORKS, NETWORKS
     from models.spatial_attention import ACTIVATIONS, FORMS
     from tasks.pose import POSE_LOSSES
 
@@ -195,6 +227,20 @@ def _check_names(config: dict) -> None:
         check_taps(config["layers"])
     except ValueError as error:
         raise UserError(f"--layers={','.join(config['layers'])}: {error}") from error
+    tapped = config["layers"] if config["model"] in ATTENTION_NETWORKS else TAPS
+    trunk = TAPS[: max(TAPS.index(tap) for tap in tapped) + 1]
+    if config["freeze"] is not None and config["freeze"] not in trunk:
+        raise UserError(
+            f"--freeze={config['freeze']} is no block of this trunk: {', '.join(trunk)}"
+        )
+    fitting = [name for name, network in NETWORKS.items() if config["task"] in network.tasks]
+    if config["model"] not in fitting:
+        raise UserError(
+            f"--model={config['model']} is not for --dataset={config['dataset']}: "
+            f"choose {', '.join(fitting)}"
+        )
+    if config["mirror"] and config["task"] == "pose":
+        raise UserError("--mirror is for scenes: a mirrored image has another pose")
     if config["model"] == "spatial_attention" and len(config["layers"]) > 1:
         raise UserError("--model=spatial_attention looks at one layer: name it, as --layers=5b")
 

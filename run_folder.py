@@ -14,7 +14,15 @@ from errors import UserError
 from flags import NOT_IN_CONFIG, network_arguments
 from models.networks import build_network
 from tasks.pose import PoseTask
+from tasks.scene import SceneTask
+from tasks.task import Task
 
+# Class, and the flags that are arguments of its own.
+TASKS: dict[str, tuple[type[Task], tuple[str, ...]]] = {
+    "pose": (PoseTask, ("beta", "pose_loss")),
+    "scene": (SceneTask, ()),
+}
+FROM_DATA = ("network", "class_names", "validation_sequences", "train_images")
 PACKAGES = ("tensorflow", "keras", "tensorflow-datasets", "numpy")
 
 
@@ -95,7 +103,7 @@ class RunFolder:
             before, now = self.config.get(name), config[name]
             if _same(before, now):
                 continue
-            if name in ("network", "validation_sequences", "train_images"):
+            if name in FROM_DATA:
                 raise UserError(f"{self.path} holds a run on other images: give another --run_dir")
             raise UserError(
                 f"{self.path} holds a run with --{name}={_flag(before)}, not {_flag(now)}: "
@@ -103,7 +111,7 @@ class RunFolder:
             )
 
 
-def build_task(config: dict) -> PoseTask:
+def build_task(config: dict) -> Task:
     """Makes the network of a configuration and what it is trained for, with new weights."""
     policy = {"none": "float32"}.get(
         config["mixed_precision"], f"mixed_{config['mixed_precision']}"
@@ -112,14 +120,9 @@ def build_task(config: dict) -> PoseTask:
     network = build_network(
         config["model"], **network_arguments(config), **config["network"], name="network"
     )
-    task = PoseTask(
-        network,
-        beta=config["beta"],
-        pose_loss=config["pose_loss"],
-        auxiliary_weight=config["auxiliary_weight"],
-        attention_weight=config["attention_weight"],
-        name="task",
-    )
+    kind, arguments = TASKS[config.get("task", "pose")]
+    shared = ("auxiliary_weight", "attention_weight")
+    task = kind(network, **{name: config[name] for name in (*arguments, *shared)}, name="task")
     task.build((None, config["image_size"], config["image_size"], 3))
     task.built = True
     return task
@@ -140,7 +143,7 @@ def load_network(run: RunFolder, weights: str = "best") -> keras.Model:
     return task.network
 
 
-def load_weights(task: PoseTask, path: Path) -> None:
+def load_weights(task: Task, path: Path) -> None:
     """Loads the weights of `task` from `path`.
 
     Raises:

@@ -192,6 +192,18 @@ class GoogLeNet(keras.Model):
             x = maps[tap] = block(x)
         return maps
 
+    def freeze(self, tap: str) -> None:
+        """Leaves every layer from the image down to block `tap`, inclusive, as it is in training.
+
+        Raises:
+            ValueError: The trunk has no such block.
+        """
+        if tap not in self.taps:
+            raise ValueError(f"the trunk has no block '{tap}': it ends at {self.deepest}")
+        below = self.blocks[: self.taps.index(tap) + 1]
+        for layer in (self.conv1, self.conv2_reduce, self.conv2, *below):
+            layer.trainable = False
+
     def get_config(self):
         return {
             **super().get_config(),

@@ -10,7 +10,7 @@ from models.googlenet import CHANNELS, STRIDES, GoogLeNet
 
 @keras.saving.register_keras_serializable("whatwhere")
 class GoogLeNetClassifier(keras.Model):
-    """RGB images [B, S, S, 3] in 0..255 to {`logits`: [B, K]}; in training `auxiliary_logits` too.
+    """RGB images [B, S, S, 3] in 0..255 to {`logits`: [B, K]}; in training `auxiliary` too.
 
     5b is averaged over space, then dropout and one dense layer. Two auxiliary classifiers at 4a
     and 4d exist for training alone.
@@ -66,7 +66,7 @@ class GoogLeNetClassifier(keras.Model):
         pooled = ops.mean(ops.cast(maps["5b"], "float32"), axis=(1, 2))
         outputs = {"logits": self.head(self.dropout(pooled, training=training))}
         if training:
-            outputs["auxiliary_logits"] = [
+            outputs["auxiliary"] = [
                 head(maps[tap], training=True)
                 for tap, head in zip(AUXILIARY_TAPS, self.auxiliary_heads, strict=True)
             ]

@@ -3,6 +3,7 @@
 import keras
 from keras import layers, ops
 
+from models.class_head import ClassHead
 from models.conv_lstm import ConvLSTMCell
 from models.googlenet import CHANNELS, STRIDES, TAPS, GoogLeNet, check_taps
 from models.layer_gate import LayerGate
@@ -15,10 +16,11 @@ class JointAttention(keras.Model):
     """Attends to *what* (a layer of GoogLeNet) and *where* (a place of its map), T times.
 
     Called on RGB images [B, S, S, 3] in 0..255 it returns a dictionary:
-        pose: [B, 7] position in metres and unit quaternion w, x, y, z.
+        pose: [B, 7] position in metres and unit quaternion w, x, y, z; or, with `classes`,
+        logits: [B, K].
         layer_gates: [B, T, L] rows, one-hot outside training. Absent without layer attention.
         attention: [B, T, G, G] maps, each of sum 1. Absent without spatial attention.
-        auxiliary_poses: in training, one pose [B, 7] from each layer by itself.
+        auxiliary: in training, one pose [B, 7] or row of logits [B, K] from each layer by itself.
 
     Every tap is brought to one grid and depth (pooling or resizing, 1x1 convolution, batch
     normalisation, ReLU) so that one layer can stand in for another.
@@ -38,6 +40,7 @@ class JointAttention(keras.Model):
         gate_embedding: Dimension E of the layer gate's embedding.
         dropout: Rate before the last layer.
         initial_pose: Where the pose head starts: the training set's mean pose.
+        classes: Number of classes, K, of a network that tells scenes apart; None for poses.
         mean_rgb: Mean of the training images, per channel.
         l2: Weight of the penalty on the sum of squares of each kernel; biases have none.
         seed: Of the gate's noise and of dropout.
@@ -62,6 +65,7 @@ class JointAttention(keras.Model):
         gate_embedding=16,
         dropout=0.5,
         initial_pose=(0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0),
+        classes=None,
         mean_rgb=(123.0, 117.0, 104.0),
         l2=0.0,
         seed=None,
@@ -88,6 +92,7 @@ class JointAttention(keras.Model):
             "gate_embedding": gate_embedding,
             "dropout": dropout,
             "initial_pose": tuple(float(value) for value in initial_pose),
+            "classes": classes,
             "mean_rgb": tuple(float(value) for value in mean_rgb),
             "l2": l2,
             "seed": seed,
@@ -112,10 +117,16 @@ class JointAttention(keras.Model):
         )
         self.cell = ConvLSTMCell(hidden, kernel_sizes, regularizer, name="conv_lstm")
         self.dropout = layers.Dropout(dropout, seed=seed, dtype="float32", name="dropout")
-        self.head = PoseHead(initial_pose, regularizer, name="pose_head")
+        self.prediction = "pose" if classes is None else "logits"
+        self.head = self._new_head(regularizer, "head")
         self.auxiliary_heads = [
-            PoseHead(initial_pose, regularizer, name=f"auxiliary_head_{tap}") for tap in candidates
+            self._new_head(regularizer, f"auxiliary_head_{tap}") for tap in candidates
         ]
+
+    def _new_head(self, regularizer, name):
+        if self._config["classes"] is None:
+            return PoseHead(self._config["initial_pose"], regularizer, name=name)
+        return ClassHead(self._config["classes"], regularizer, name=name)
 
     def build(self, input_shape):
         depth, hidden = self._config["depth"], self._config["hidden"]
@@ -155,13 +166,14 @@ class JointAttention(keras.Model):
             hidden, cell = self.cell(glimpse, hidden, cell)
             hidden_states.append(hidden)
         pooled = ops.mean(ops.cast(ops.concatenate(hidden_states, -1), "float32"), axis=(1, 2))
-        outputs = {"pose": self.head(self.dropout(pooled, training=training), training=training)}
+        prediction = self.head(self.dropout(pooled, training=training), training=training)
+        outputs = {self.prediction: prediction}
         if gates:
             outputs["layer_gates"] = ops.stack(gates, axis=1)
         if attention:
             outputs["attention"] = ops.stack(attention, axis=1)
         if training:
-            outputs["auxiliary_poses"] = [
+            outputs["auxiliary"] = [
                 head(ops.mean(ops.cast(feature, "float32"), axis=(1, 2)), training=True)
                 for head, feature in zip(self.auxiliary_heads, features, strict=True)
             ]

@@ -1,19 +1,45 @@
 """Networks by the name that `--model` takes."""
 
+from dataclasses import dataclass, field
+
 import keras
 
+from models.bayesian_posenet import BayesianPoseNet
+from models.googlenet_classifier import GoogLeNetClassifier
 from models.joint_attention import JointAttention
+from models.lstm_posenet import LSTMPoseNet
 from models.posenet import PoseNet
 
-# Class and fixed arguments. The ablations of table 5.7 are joint attention with one part taken
-# out: `spatial_attention` looks at one given layer, `layer_attention` at all places alike.
-NETWORKS: dict[str, tuple[type[keras.Model], dict]] = {
-    "joint_attention": (JointAttention, {}),
-    "spatial_attention": (JointAttention, {"layer_attention": False}),
-    "layer_attention": (JointAttention, {"attention": None}),
-    "posenet": (PoseNet, {}),
+TASKS = ("pose", "scene")
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network that has a name.
+
+    Attributes:
+        kind: Its class.
+        tasks: What it can be trained for.
+        fixed: Arguments of its class that the name fixes.
+    """
+
+    kind: type[keras.Model]
+    tasks: tuple[str, ...] = TASKS
+    fixed: dict = field(default_factory=dict)
+
+
+# The ablations of table 5.7 are joint attention with one part taken out: `spatial_attention` looks
+# at one given layer, `layer_attention` at all places alike.
+NETWORKS = {
+    "joint_attention": Network(JointAttention),
+    "spatial_attention": Network(JointAttention, fixed={"layer_attention": False}),
+    "layer_attention": Network(JointAttention, fixed={"attention": None}),
+    "posenet": Network(PoseNet, ("pose",)),
+    "bayesian_posenet": Network(BayesianPoseNet, ("pose",)),
+    "lstm_posenet": Network(LSTMPoseNet, ("pose",)),
+    "googlenet": Network(GoogLeNetClassifier, ("scene",)),
 }
-ATTENTION_NETWORKS = tuple(name for name, (kind, _) in NETWORKS.items() if kind is JointAttention)
+ATTENTION_NETWORKS = tuple(name for name, entry in NETWORKS.items() if entry.kind is JointAttention)
 
 
 def build_network(name: str, /, **arguments: object) -> keras.Model:
@@ -28,5 +54,4 @@ def build_network(name: str, /, **arguments: object) -> keras.Model:
     """
     if name not in NETWORKS:
         raise ValueError(f"unknown model '{name}': there are {', '.join(NETWORKS)}")
-    network, fixed = NETWORKS[name]
-    return network(**(arguments | fixed))
+    return NETWORKS[name].kind(**(arguments | NETWORKS[name].fixed))

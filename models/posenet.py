@@ -7,10 +7,12 @@ from models.auxiliary_head import AUXILIARY_TAPS, AuxiliaryHead
 from models.googlenet import CHANNELS, STRIDES, GoogLeNet
 from models.pose_head import PoseHead
 
+WIDTH = 2048
+
 
 @keras.saving.register_keras_serializable("whatwhere")
 class PoseNet(keras.Model):
-    """RGB images [B, S, S, 3] in 0..255 to {`pose`: [B, 7]}; in training also `auxiliary_poses`.
+    """RGB images [B, S, S, 3] in 0..255 to {`pose`: [B, 7]}; in training also `auxiliary`.
 
     5b is averaged over space, then a dense layer of 2048, dropout and the pose. Two auxiliary
     heads at 4a and 4d exist for training alone.
@@ -21,7 +23,12 @@ class PoseNet(keras.Model):
         mean_rgb: Mean of the training images, per channel.
         l2: Weight of the penalty on the sum of squares of each kernel; biases have none.
         seed: Of dropout.
+
+    Attributes:
+        features: Length of what the pose is regressed from.
     """
+
+    features = WIDTH
 
     def __init__(
         self,
@@ -42,7 +49,7 @@ class PoseNet(keras.Model):
         }
         regularizer = keras.regularizers.L2(l2) if l2 else None
         self.trunk = GoogLeNet(mean_rgb, l2=l2, name="trunk")
-        self.dense = layers.Dense(2048, "relu", kernel_regularizer=regularizer, name="dense")
+        self.dense = layers.Dense(WIDTH, "relu", kernel_regularizer=regularizer, name="dense")
         self.dropout = layers.Dropout(dropout, seed=seed, name="dropout")
         self.head = PoseHead(initial_pose, regularizer, name="pose_head")
         self.auxiliary_heads = [
@@ -58,7 +65,7 @@ class PoseNet(keras.Model):
         self.trunk.build(input_shape)
         self.trunk.built = True
         self.dense.build((None, CHANNELS["5b"]))
-        self.head.build((None, 2048))
+        self.head.build((None, self.features))
         for tap, head in zip(AUXILIARY_TAPS, self.auxiliary_heads, strict=True):
             stride = STRIDES[tap]
             head.build((None, height // stride, width // stride, CHANNELS[tap]))
@@ -66,14 +73,17 @@ class PoseNet(keras.Model):
     def call(self, images, training=False):
         maps = self.trunk(images)
         pooled = ops.mean(maps["5b"], axis=(1, 2))
-        dense = self.dropout(self.dense(pooled), training=training)
-        outputs = {"pose": self.head(dense, training=training)}
+        outputs = self.answer(self.dense(pooled), training)
         if training:
-            outputs["auxiliary_poses"] = [
+            outputs["auxiliary"] = [
                 head(maps[tap], training=True)
                 for tap, head in zip(AUXILIARY_TAPS, self.auxiliary_heads, strict=True)
             ]
         return outputs
+
+    def answer(self, described, training):
+        """From the dense layer's [B, 2048] to the outputs."""
+        return {"pose": self.head(self.dropout(described, training=training), training=training)}
 
     def get_config(self):
         return {**super().get_config(), **self._config}

@@ -176,3 +176,19 @@ def test_checks_of_every_layer():
     check_layer(Inception, {"filters": (2, 3, 4, 2, 3, 2), "kernel_regularizer": "l2"}, maps)
     arguments = {"mean_rgb": (1.0, 2.0, 3.0), "deepest": "3a", "l2": 0.1}
     check_layer(GoogLeNet, arguments, images())
+
+
+def test_freeze_leaves_a_block_and_all_below_as_they_are():
+    trunk = GoogLeNet()
+    trunk.build((None, 32, 32, 3))
+    trunk.freeze("4a")
+    frozen = {weight.path.split("/")[1] for weight in trunk.weights} - {
+        weight.path.split("/")[1] for weight in trunk.trainable_weights
+    }
+    stem = {"conv1_7x7_s2", "conv2_3x3_reduce", "conv2_3x3"}
+    assert frozen == stem | {"inception_3a", "inception_3b", "inception_4a"}
+
+
+def test_freeze_names_a_block_that_is_not_there():
+    with pytest.raises(ValueError, match="'5a'"):
+        GoogLeNet(deepest="4e").freeze("5a")

@@ -22,7 +22,7 @@ def test_auxiliary_logits_in_training_only():
     network = GoogLeNetClassifier(3)
     assert {key: tuple(v.shape) for key, v in network(images()).items()} == {"logits": (2, 3)}
     outputs = network(images(), training=True)
-    assert [tuple(logits.shape) for logits in outputs["auxiliary_logits"]] == [(2, 3), (2, 3)]
+    assert [tuple(logits.shape) for logits in outputs["auxiliary"]] == [(2, 3), (2, 3)]
 
 
 def test_checks_of_the_network():

@@ -123,8 +123,8 @@ def test_bytes_and_floats_are_the_same_image():
 
 def test_each_layer_gives_a_pose_by_itself_in_training_only():
     network = small(initial_pose=MEAN_POSE)
-    assert "auxiliary_poses" not in network(images())
-    poses = network(images(), training=True)["auxiliary_poses"]
+    assert "auxiliary" not in network(images())
+    poses = network(images(), training=True)["auxiliary"]
     assert [tuple(pose.shape) for pose in poses] == [(2, 7), (2, 7)]
 
 
@@ -135,7 +135,7 @@ def test_training_reaches_every_weight():
 
     def total():
         outputs = network(images(), training=True)
-        poses = [outputs["pose"], *outputs["auxiliary_poses"]]
+        poses = [outputs["pose"], *outputs["auxiliary"]]
         return sum(keras.ops.sum(upstream * pose) for pose in poses)
 
     variables = network.trainable_weights

@@ -29,7 +29,7 @@ def test_auxiliary_poses_in_training_only():
     network = PoseNet(initial_pose=MEAN_POSE)
     assert set(network(images())) == {"pose"}
     outputs = network(images(), training=True)
-    assert [tuple(pose.shape) for pose in outputs["auxiliary_poses"]] == [(2, 7), (2, 7)]
+    assert [tuple(pose.shape) for pose in outputs["auxiliary"]] == [(2, 7), (2, 7)]
 
 
 def test_starts_near_the_mean_pose_and_sees_the_image():

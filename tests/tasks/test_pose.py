@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from tasks import pose
+from tasks import pose, task
 from tests.models.checks import gradients, numpy_outputs
 
 
@@ -73,34 +73,34 @@ def test_penalty_of_equation_4_2_needs_its_square_to_have_a_gradient():
     )
     assert printed == pytest.approx(6 - 2, rel=1e-5)  # cells - steps, whatever the maps
     np.testing.assert_allclose(of_printed, 0.0, atol=1e-6)
-    _, (found,) = gradients(lambda: pose.attention_penalty(maps_of(logits + 0.0)), [logits])
+    _, (found,) = gradients(lambda: task.attention_penalty(maps_of(logits + 0.0)), [logits])
     assert np.abs(found).max() > 0.01
 
 
 def test_penalty_is_zero_where_the_steps_together_see_every_cell_equally():
     uniform = np.full((2, 3, 4, 4), 1 / 16, np.float32)
-    assert value(pose.attention_penalty(uniform)) == pytest.approx(0, abs=1e-12)
+    assert value(task.attention_penalty(uniform)) == pytest.approx(0, abs=1e-12)
     in_turns = np.zeros((1, 4, 2, 2), np.float32)
     for step, cell in enumerate([(0, 0), (0, 1), (1, 0), (1, 1)]):
         in_turns[0, step][cell] = 1
-    assert value(pose.attention_penalty(in_turns)) == pytest.approx(0, abs=1e-12)
+    assert value(task.attention_penalty(in_turns)) == pytest.approx(0, abs=1e-12)
 
 
 def test_penalty_of_one_cell_alone_by_hand():
     # Seen 4 times its share, the three others never: ((1 - 4)^2 + 3 * 1) / 4 = 3.
     alone = np.zeros((2, 2, 2, 2), np.float32)
     alone[:, :, 0, 1] = 1
-    assert value(pose.attention_penalty(alone)) == pytest.approx(3.0, rel=1e-6)
+    assert value(task.attention_penalty(alone)) == pytest.approx(3.0, rel=1e-6)
 
 
 def test_penalty_depends_neither_on_the_grid_nor_on_the_number_of_steps():
     coarse = np.array([[[[0.5, 0.25], [0.125, 0.125]]]], np.float32)
     fine = coarse.repeat(3, axis=2).repeat(3, axis=3) / 9
     twice = coarse.repeat(2, axis=1)
-    expected = value(pose.attention_penalty(coarse))
+    expected = value(task.attention_penalty(coarse))
     assert expected > 0.1
-    assert value(pose.attention_penalty(fine)) == pytest.approx(expected, rel=1e-5)
-    assert value(pose.attention_penalty(twice)) == pytest.approx(expected, rel=1e-5)
+    assert value(task.attention_penalty(fine)) == pytest.approx(expected, rel=1e-5)
+    assert value(task.attention_penalty(twice)) == pytest.approx(expected, rel=1e-5)
 
 
 def test_perplexity_counts_the_cells_that_are_looked_at():
@@ -108,7 +108,7 @@ def test_perplexity_counts_the_cells_that_are_looked_at():
     maps[0, 0] = 1 / 16
     maps[0, 1, 2, 3] = 1
     maps[0, 2, :2, 0] = 0.5
-    (found,) = numpy_outputs(pose.perplexity(maps))
+    (found,) = numpy_outputs(task.perplexity(maps))
     np.testing.assert_allclose(found, [[16, 1, 2]], rtol=1e-5)
 
 

@@ -48,7 +48,7 @@ def test_auxiliary_poses_and_attention_count_with_their_weights():
     both_wrong = BY_HAND["position"] + 10 * BY_HAND["quaternion"]
     # `attention` without trackers for its perplexity: this network has no attention.
     task._update_trackers = lambda *_: None
-    found = loss_of(task, auxiliary_poses=[PREDICTED, TRUTH], attention=one_cell)
+    found = loss_of(task, auxiliary=[PREDICTED, TRUTH], attention=one_cell)
     assert found == pytest.approx(1.3 * both_wrong + 0.5 * 3, rel=1e-4)
 
 

@@ -1,0 +1,118 @@
+"""What every task shares: the model that `fit` runs around a network."""
+
+import keras
+from keras import ops
+
+
+def attention_penalty(attention):
+    """Mean over the batch of sum_i (1 - H W / T sum_t A_ti)^2 / (H W), for maps [B, T, H, W].
+
+    Zero when the T steps together see every cell equally. Equation 4.2 as printed lacks the
+    square: A sums to 1, so it is a constant without a gradient. The square is Xu et al. 2015's,
+    and the two factors make the value independent of the grid and of T.
+    """
+    _, steps, height, width = attention.shape
+    seen = ops.sum(attention, axis=1) * (height * width / steps)
+    return ops.mean(ops.square(1.0 - seen))
+
+
+def perplexity(attention):
+    """exp(entropy) of each map, [B, T]: the number of cells it spreads over."""
+    entropy = -ops.sum(attention * ops.log(attention + 1e-12), axis=(2, 3))
+    return ops.exp(entropy)
+
+
+class Task(keras.Model):
+    """A network with the loss and the metrics of what it is trained for, ready for `fit`.
+
+    The loss is that of the prediction, plus `auxiliary_weight` times that of each auxiliary
+    prediction, plus `attention_weight` times the attention penalty, plus the layers' own penalties.
+
+    Args:
+        network: Returns a dictionary with `prediction`, see `models`.
+        auxiliary_weight: Of each auxiliary prediction; 0.3 in GoogLeNet and PoseNet.
+        attention_weight: alpha of equation 4.2, squared form.
+
+    Attributes:
+        prediction: Name of the network's output that is trained.
+        monitor: Metric that says which of two models is better: the lower.
+    """
+
+    prediction: str
+    monitor: str
+
+    def __init__(self, network, auxiliary_weight=0.3, attention_weight=0.0, **kwargs):
+        super().__init__(**kwargs)
+        self.network = network
+        self.auxiliary_weight = auxiliary_weight
+        self.attention_weight = attention_weight
+        # In the weight file, so that a backup says by itself which epoch it is the end of.
+        self.epochs_seen = self.add_weight(
+            shape=(), initializer="zeros", dtype="int32", trainable=False, name="epochs_seen"
+        )
+        self.trackers = self.prediction_trackers()
+        steps = getattr(network, "steps", 0)
+        for step in range(steps if getattr(network, "gate", None) else 0):
+            for tap in network.candidates:
+                self._track(f"gate_step{step + 1}_{tap}")
+        for step in range(steps if getattr(network, "where", None) else 0):
+            self._track(f"perplexity_step{step + 1}")
+
+    def prediction_trackers(self) -> dict[str, keras.metrics.Metric]:
+        """Metrics of the prediction, by name."""
+        raise NotImplementedError
+
+    def prediction_loss(self, truth, predicted):
+        """The loss of one prediction, a scalar."""
+        raise NotImplementedError
+
+    def track_prediction(self, truth, predicted) -> None:
+        """Updates the metrics of the prediction."""
+        raise NotImplementedError
+
+    def build(self, input_shape):
+        if not self.network.built:
+            self.network.build(input_shape)
+
+    def call(self, images, training=False):
+        return self.network(images, training=training)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        loss = self.prediction_loss(y, y_pred[self.prediction])
+        for predicted in y_pred.get("auxiliary", ()):
+            loss = loss + self.auxiliary_weight * self.prediction_loss(y, predicted)
+        if self.attention_weight and "attention" in y_pred:
+            loss = loss + self.attention_weight * attention_penalty(y_pred["attention"])
+        self._update_trackers(y, y_pred)
+        for penalty in self.losses:
+            loss = loss + ops.cast(penalty, loss.dtype)
+        return loss
+
+    def _track(self, name: str) -> None:
+        self.trackers[name] = keras.metrics.Mean(name)
+
+    def _update_trackers(self, truth, outputs):
+        self.track_prediction(truth, outputs[self.prediction])
+        if "layer_gates" in outputs:
+            frequency = ops.mean(outputs["layer_gates"], axis=0)
+            for step in range(self.network.steps):
+                for index, tap in enumerate(self.network.candidates):
+                    name = f"gate_step{step + 1}_{tap}"
+                    self.trackers[name].update_state(frequency[step, index])
+        if "attention" in outputs:
+            spread = ops.mean(perplexity(outputs["attention"]), axis=0)
+            for step in range(self.network.steps):
+                self.trackers[f"perplexity_step{step + 1}"].update_state(spread[step])
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "network": keras.saving.serialize_keras_object(self.network),
+            "auxiliary_weight": self.auxiliary_weight,
+            "attention_weight": self.attention_weight,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        network = keras.saving.deserialize_keras_object(config["network"])
+        return cls(**config | {"network": network})

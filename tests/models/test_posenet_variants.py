@@ -1,0 +1,117 @@
+"""LSTM-PoseNet and Bayesian PoseNet: what each adds to PoseNet."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from models.bayesian_posenet import BayesianPoseNet, summarize
+from models.lstm_posenet import LSTMPoseNet
+from tests.models.checks import check_layer, numpy_outputs, randomize
+
+MEAN_POSE = (4.0, -2.0, 1.5, 0.8, 0.0, 0.6, 0.0)
+ARGUMENTS = {
+    "dropout": 0.3, "initial_pose": MEAN_POSE, "mean_rgb": (1.0, 2.0, 3.0), "l2": 0.1, "seed": 1,
+}  # fmt: skip
+
+
+def images(count=2, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (count, 32, 32, 3), np.uint8)
+
+
+def arrays(outputs):
+    return {name: ops.convert_to_numpy(value) for name, value in outputs.items()}
+
+
+def turned(degrees):
+    half = np.radians(degrees) / 2
+    return [np.cos(half), 0.0, np.sin(half), 0.0]
+
+
+def test_lstms_read_the_table_in_four_directions():
+    network = LSTMPoseNet(units=3)
+    network.build((None, 32, 32, 3))
+    randomize(network)
+    table = np.zeros((1, 32, 64), np.float32)
+    plain = numpy_outputs(_readings(network, table))
+    # A change in the last row is the last thing that the reader going down sees, and the first
+    # that the one going up sees: the gates forget most of it on the way.
+    table[0, -1, :] = 1.0
+    down, up, _, _ = _changes(network, table, plain)
+    assert down > 2 * up > 0
+    table[:] = 0.0
+    table[0, :, 0] = 1.0  # the first column: the last that the reader going left sees
+    _, _, right, left = _changes(network, table, plain)
+    assert left > 2 * right > 0
+
+
+def _readings(network, table):
+    columns = np.transpose(table, (0, 2, 1))
+    return [
+        reader(cells)
+        for reader, cells in zip(network.readers, (table, table, columns, columns), strict=True)
+    ]
+
+
+def _changes(network, table, plain):
+    readings = numpy_outputs(_readings(network, table))
+    return [np.abs(now - was).max() for now, was in zip(readings, plain, strict=True)]
+
+
+def test_checks_of_lstm_posenet():
+    check_layer(LSTMPoseNet, ARGUMENTS | {"units": 5}, images(), float32_outputs=True, policies=())
+
+
+def test_lstms_are_trained_for_the_pose():
+    network = LSTMPoseNet(units=4)
+    assert set(network(images())) == {"pose"}
+    assert network.head.regress.kernel.shape == (16, 7)
+    assert len(network(images(), training=True)["auxiliary"]) == 2
+
+
+def test_bayesian_answers_differ_and_their_spread_is_given():
+    network = BayesianPoseNet(dropout=0.5, seed=1, initial_pose=MEAN_POSE)
+    network(images())
+    randomize(network)
+    first, second = (arrays(network(images())) for _ in range(2))
+    assert np.abs(first["pose"] - second["pose"]).max() > 0
+    assert first["uncertainty"].shape == (2, 2)
+    assert (first["uncertainty"] > 0).all()
+    np.testing.assert_allclose(np.linalg.norm(first["pose"][:, 3:], axis=1), 1, atol=1e-5)
+
+
+def test_bayesian_samples_are_those_of_dropout():
+    """The mean of very many samples is close to the answer without dropout: one layer follows."""
+    arguments = {"dropout": 0.5, "seed": 1, "initial_pose": MEAN_POSE}
+    network = BayesianPoseNet(samples=4000, **arguments)
+    network(images(1))
+    still = BayesianPoseNet(samples=1, **arguments | {"dropout": 0.0})
+    still(images(1))
+    still.set_weights(network.get_weights()[: len(still.get_weights())])
+    drawn, expected = (arrays(model(images(1)))["pose"] for model in (network, still))
+    np.testing.assert_allclose(drawn, expected, atol=5e-3)
+
+
+def test_without_dropout_there_is_no_spread_and_training_is_posenets():
+    network = BayesianPoseNet(dropout=0.0, seed=1)
+    outputs = arrays(network(images()))
+    np.testing.assert_allclose(outputs["uncertainty"], 0, atol=0.1)
+    assert set(network(images(), training=True)) == {"pose", "auxiliary"}
+
+
+def test_summary_by_hand():
+    drawn = [
+        [[1, 0, 0, *turned(10)], [3, 0, 0, *turned(30)]],
+        # The second quaternion is the first's opposite: the same orientation.
+        [[0, 0, 0, *turned(40)], [0, 4, 0, *(-np.array(turned(40)))]],
+    ]
+    mean, spread = numpy_outputs(summarize(ops.convert_to_tensor(drawn, "float32")))
+    expected = [[2, 0, 0, *turned(20)], [0, 2, 0, *turned(40)]]
+    np.testing.assert_allclose(mean, expected, atol=1e-5)
+    np.testing.assert_allclose(spread, [[1, 10], [2, 0]], atol=0.1)
+
+
+@pytest.mark.skipif(keras.backend.backend() == "jax", reason="compiles nine blocks anew")
+def test_checks_of_bayesian_posenet():
+    still = ARGUMENTS | {"dropout": 0.0, "samples": 3}
+    check_layer(BayesianPoseNet, still, images(), policies=())
