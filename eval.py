@@ -14,16 +14,13 @@ def main(arguments: list[str]) -> None:
     """Evaluates, and prints the model's row beside the baselines'."""
     flags.reject_positional(arguments)
     values = absl_flags.FLAGS
-    from evaluation import evaluate
+    from evaluation import comparison, evaluate
     from run_folder import RunFolder
 
     run = RunFolder.open(values.run_dir)
     metrics = evaluate(run, values.split, values.data_dir)
-    print(f"\n{'median errors':<18}{'position':>12}{'orientation':>14}")
-    for name, row in {run.config["model"]: metrics, **metrics["baselines"]}.items():
-        position, degrees = row["median_position_m"], row["median_orientation_deg"]
-        print(f"{name:<18}{position:>10.3f} m{degrees:>10.2f} deg")
-    print(f"\n{run.path / values.split / 'report.html'}")
+    print("", *comparison(run.config, metrics), "", sep="\n")
+    print(run.path / values.split / "report.html")
 
 
 if __name__ == "__main__":

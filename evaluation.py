@@ -8,15 +8,17 @@ import numpy as np
 from keras import ops
 from PIL import Image
 
+import pose_evaluation
+import scene_evaluation
 from data.catalog import prepare
 from data.pipeline import Split, load_split
 from data.preparation import PreparedScene
 from errors import UserError
-from report.pose_report import write_report
 from run_folder import RunFolder, load_network
-from tasks import pose_results
+from tasks.pose_results import chosen_layers, image_file_name
 
 BATCH = 40
+TASKS = {"pose": pose_evaluation, "scene": scene_evaluation}
 
 
 def evaluate(run: RunFolder, split: str, data_dir: str | None = None) -> dict:
@@ -30,6 +32,7 @@ def evaluate(run: RunFolder, split: str, data_dir: str | None = None) -> dict:
     Raises:
         UserError: Checkpoint or data cannot be used, or nothing was held out.
     """
+    task = TASKS[run.config.get("task", "pose")]
     network = load_network(run)
     scene = _prepare(run.config, data_dir)
     reference = load_split(scene, "train", run.config["image_size"], _trained_on(run, scene))
@@ -38,18 +41,31 @@ def evaluate(run: RunFolder, split: str, data_dir: str | None = None) -> dict:
 
     print(f"evaluating {len(tested)} images of {run.config['scene']} ({split})")
     outputs = network.predict(tested.test_batches(BATCH))
-    metrics = pose_results.pose_metrics(tested.poses, outputs["pose"])
+    metrics = task.metrics(run.config, tested, outputs)
     descriptor = descriptor_model(network, run.config["image_size"])
     print(f"describing them and {len(reference)} training images for retrieval")
-    metrics["baselines"] = pose_results.baselines(
-        tested.poses,
-        reference.poses,
-        descriptor.predict(reference.test_batches(BATCH)),
+    metrics["baselines"] = task.baselines(
+        run.config,
+        tested,
+        reference,
         descriptor.predict(tested.test_batches(BATCH)),
+        descriptor.predict(reference.test_batches(BATCH)),
     )
-    _write(folder, run, tested, outputs, metrics)
-    write_report(run.path, split)
+    chosen = None
+    if "layer_gates" in outputs:
+        chosen = chosen_layers(outputs["layer_gates"], run.config["layers"])
+    shown = task.write_predictions(folder / "predictions.csv", run.config, tested, outputs, chosen)
+    _save_maps(folder / "attention.npz", outputs, run.config["layers"])
+    _save_images(folder / "images", tested, shown)
+    (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+    task.write_report(run.path, split)
     return metrics
+
+
+def comparison(config: dict, metrics: dict) -> list[str]:
+    """Lines with the model's main numbers and, below, the baselines'."""
+    predictors = {config["model"]: metrics, **metrics["baselines"]}
+    return TASKS[config.get("task", "pose")].table(predictors)
 
 
 def descriptor_model(network: keras.Model, side: int) -> keras.Model:
@@ -86,30 +102,14 @@ def _load(run: RunFolder, scene: PreparedScene, split: str) -> Split:
     return load_split(scene, "train", size, run.config["validation_sequences"])
 
 
-def _write(folder: Path, run: RunFolder, tested: Split, outputs: dict, metrics: dict) -> None:
-    layers = run.config["layers"]
-    chosen = None
-    if "layer_gates" in outputs:
-        chosen = pose_results.chosen_layers(outputs["layer_gates"], layers)
-    pose_results.write_predictions_csv(
-        folder / "predictions.csv",
-        tested.names,
-        tested.sequence_of,
-        tested.poses,
-        outputs["pose"],
-        chosen,
-    )
+def _save_maps(path: Path, outputs: dict, layers: list[str]) -> None:
     maps = {key: outputs[key] for key in ("layer_gates", "attention") if key in outputs}
     if maps:
-        np.savez_compressed(folder / "attention.npz", **maps, layers=np.array(layers))
-    rows = pose_results.read_predictions_csv(folder / "predictions.csv")
-    chosen_rows = pose_results.choose_images(rows.position_error_m, rows.orientation_error_deg)
-    _save_images(folder / "images", tested, {int(i) for part in chosen_rows.values() for i in part})
-    (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+        np.savez_compressed(path, **maps, layers=np.array(layers))
 
 
 def _save_images(folder: Path, tested: Split, rows: set[int]) -> None:
     folder.mkdir(exist_ok=True)
     for row, (image, _) in enumerate(tested.test_batches(1).as_numpy_iterator()):
         if row in rows:
-            Image.fromarray(image[0]).save(folder / pose_results.image_file_name(row), quality=92)
+            Image.fromarray(image[0]).save(folder / image_file_name(row), quality=92)

@@ -1,4 +1,4 @@
-"""Predicts camera poses of photographs: python predict.py --run_dir=runs/kitchen IMAGE..."""
+"""Predicts photographs' poses or classes: python predict.py --run_dir=runs/kitchen IMAGE..."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ from errors import UserError, run_script
 flags.DEFINE_string("run_dir", None, "Folder of the run whose best network predicts.")
 flags.DEFINE_string("model", None, "Exported model that predicts, in place of --run_dir.")
 flags.DEFINE_string("output", None, "CSV file to write; without it the rows are printed.")
-flags.DEFINE_string("overlays", None, "Folder for pictures of what each image's pose looks at.")
+flags.DEFINE_string("overlays", None, "Folder for pictures of where the network looks.")
 flags.DEFINE_bool("skip_bad", False, "Name images that do not decode, and go on without them.")
 
 
@@ -25,10 +25,10 @@ def main(arguments: list[str]) -> None:
     from prediction import predict
     from serving import open_exported, open_run
 
-    localizer = open_run(values.run_dir) if values.run_dir else open_exported(values.model)
+    predictor = open_run(values.run_dir) if values.run_dir else open_exported(values.model)
     try:
         predict(
-            localizer,
+            predictor,
             images,
             output=values.output,
             overlays=values.overlays,

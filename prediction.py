@@ -1,4 +1,4 @@
-"""Predicts the poses of photographs: rows of a CSV file as they come, pictures of the attention."""
+"""Predicts poses or classes of photographs: rows of a CSV file, pictures of the attention."""
 
 import csv
 import os
@@ -11,28 +11,31 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from data.images import decode_rgb, resize_short_side
+from data.images import decode_rgb, resize_short_side, resize_square
 from errors import UserError
 from report.attention_figures import attention_panel
-from serving import Localizer, crops
+from serving import Predictor, crops
 from tasks.pose_results import chosen_layers
 
 BATCH = 16
-COLUMNS = ("image", "x", "y", "z", "qw", "qx", "qy", "qz")
+COLUMNS = {
+    "pose": ("x", "y", "z", "qw", "qx", "qy", "qz"),
+    "scene": ("class", "probability"),
+}
 
 
 def predict(
-    localizer: Localizer,
+    predictor: Predictor,
     images: Sequence[str],
     *,
     output: str | None = None,
     overlays: str | None = None,
     skip_bad: bool = False,
 ) -> None:
-    """Writes one row for each image: its name as given, the pose, the layer of each step.
+    """Writes one row for each image: its name, the pose or the class, the layer of each step.
 
     Args:
-        localizer: Of a run or of an export.
+        predictor: Of a run or of an export.
         images: Paths.
         output: CSV file; None prints the rows.
         overlays: Folder for one picture an image, see `overlay_paths`; None draws none.
@@ -42,7 +45,8 @@ def predict(
         UserError: A bad image (the rows before it are written), no good image at all, a file that
             cannot be written, or `overlays` of a model without attention maps.
     """
-    description = localizer.description
+    description = predictor.description
+    task = description.get("task", "pose")
     if overlays and "attention" not in description["outputs"]:
         raise UserError(f"--overlays: {description['model']} makes no attention maps to draw")
     pictures = overlay_paths(images, Path(overlays)) if overlays else {}
@@ -50,15 +54,17 @@ def predict(
     steps = gates["shape"][1] if gates else 0
     with _rows_to(output) as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*COLUMNS, *(f"layer_step{step}" for step in range(1, steps + 1))])
+        layer_columns = (f"layer_step{step}" for step in range(1, steps + 1))
+        writer.writerow(["image", *COLUMNS[task], *layer_columns])
         done = 0
-        for names, batch in batches(images, skip_bad):
-            outputs = localizer(batch)
+        for names, batch in batches(images, skip_bad, task):
+            outputs = predictor(batch)
             layers = [()] * len(names)
             if gates:
                 layers = chosen_layers(outputs["layer_gates"], description["layers"])
-            for name, pose, chosen in zip(names, outputs["pose"], layers, strict=True):
-                writer.writerow([name, *(f"{value:.9g}" for value in pose), *chosen])
+            answers = _answers(outputs, description)
+            for name, answer, chosen in zip(names, answers, layers, strict=True):
+                writer.writerow([name, *answer, *chosen])
             file.flush()
             if overlays:
                 _draw(names, batch, outputs, description, pictures)
@@ -68,12 +74,12 @@ def predict(
 
 
 def batches(
-    images: Sequence[str], skip_bad: bool, size: int = BATCH
+    images: Sequence[str], skip_bad: bool, task: str = "pose", size: int = BATCH
 ) -> Iterator[tuple[list[str], np.ndarray]]:
     """Yields names and pixels, uint8 [b, H, W, 3], b <= size, of neighbours of one shape, in order.
 
-    They are shrunk to a short side of 256 here, by the same filter that prepared the training
-    images: the graph's own filter rounds some pixels the other way.
+    They are prepared here as the task's training images were, by the same filter: the graph's own
+    rounds some pixels the other way.
 
     Raises:
         UserError: An image does not decode; all before it have been yielded.
@@ -83,7 +89,7 @@ def batches(
     for name in images:
         image, problem = None, None
         try:
-            image = resize_short_side(decode_rgb(Path(name)))
+            image = _prepared(Path(name), task)
         except UserError as error:
             problem = error
             if skip_bad:
@@ -114,6 +120,24 @@ def overlay_paths(images: Sequence[str], folder: Path) -> dict[str, Path]:
     }
 
 
+def _prepared(path: Path, task: str) -> np.ndarray:
+    """A photograph as the task's data sets are prepared, uint8 [H, W, 3]."""
+    if task == "scene":
+        return resize_square(decode_rgb(path, upright=True))
+    return resize_short_side(decode_rgb(path))
+
+
+def _answers(outputs: dict[str, np.ndarray], description: dict) -> list[list[str]]:
+    """The cells under the task's `COLUMNS`, a row an image."""
+    if "pose" in outputs:
+        return [[f"{value:.9g}" for value in pose] for pose in outputs["pose"]]
+    classes, best = description["classes"], outputs["logits"].argmax(axis=-1)
+    return [
+        [classes[label], f"{shares[label]:.9g}"]
+        for label, shares in zip(best, outputs["probabilities"], strict=True)
+    ]
+
+
 def _draw(
     names: list[str],
     batch: np.ndarray,
@@ -121,7 +145,8 @@ def _draw(
     description: dict,
     pictures: dict[str, Path],
 ) -> None:
-    inputs = crops(tf.constant(batch), description["image_size"]).numpy()
+    task = description.get("task", "pose")
+    inputs = crops(tf.constant(batch), description["image_size"], task).numpy()
     for row, name in enumerate(names):
         one = slice(row, row + 1)
         gates = outputs["layer_gates"][one] if "layer_gates" in outputs else None

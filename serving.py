@@ -1,4 +1,4 @@
-"""Localisers as others call them: photographs of any size in, poses out, live or exported."""
+"""Networks as others call them: photographs of any size in, poses or classes out."""
 
 import dataclasses
 import json
@@ -11,6 +11,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
+from keras import ops
 
 from data.pipeline import PREPARED_SIDE, centre_crop, resize_short_side, short_side
 from errors import UserError
@@ -24,13 +25,15 @@ OUTPUTS = {
         "meaning": "camera centre in world coordinates, metres; camera-to-world rotation as a "
         "unit quaternion, qw >= 0",
     },
+    "logits": {"meaning": "[B, K]: a score of each of the `classes`, the largest is the answer"},
+    "probabilities": {"meaning": "[B, K]: softmax of the logits; the classes sum to 1"},
     "layer_gates": {"meaning": "[B, T, L]: 1 at the layer that a step reads, 0 at the others"},
     "attention": {"meaning": "[B, T, H, W]: share of each place of the crop; a map sums to 1"},
 }
 
 
 @dataclass(frozen=True)
-class Localizer:
+class Predictor:
     """A trained network with the preparation of its images, from a run or from an export.
 
     Attributes:
@@ -45,20 +48,23 @@ class Localizer:
         return {name: value.numpy() for name, value in self.serve(tf.constant(images)).items()}
 
 
-def crops(images: tf.Tensor, image_size: int) -> tf.Tensor:
+def crops(images: tf.Tensor, image_size: int, task: str = "pose") -> tf.Tensor:
     """RGB images [B, H, W, 3] in 0..255 to what evaluation shows a network, uint8 [B, S, S, 3].
 
-    Step by step as data sets are prepared: short side to 256, then to what the crop asks for, each
-    time rounded, then the centre.
+    Step by step as data sets are prepared: short side to 256, for scenes both sides, then to what
+    the crop asks for, each time rounded, then the centre.
     """
     side = short_side(image_size)
-    prepared = resize_short_side(images, PREPARED_SIDE)
+    if task == "scene":
+        prepared = _resize_square(images, PREPARED_SIDE)
+    else:
+        prepared = resize_short_side(images, PREPARED_SIDE)
     if side != PREPARED_SIDE:
         prepared = resize_short_side(prepared, side)
     return centre_crop(prepared, image_size)
 
 
-def open_run(path: str | Path) -> Localizer:
+def open_run(path: str | Path) -> Predictor:
     """The best network of the run in `path`, in float32 whatever precision it trained in.
 
     Raises:
@@ -66,10 +72,10 @@ def open_run(path: str | Path) -> Localizer:
     """
     run, network = _load(path)
     serve = tf.function(_serving(run, network), input_signature=[_images("uint8")])
-    return Localizer(serve, describe(run, network))
+    return Predictor(serve, describe(run, network))
 
 
-def open_exported(path: str | Path) -> Localizer:
+def open_exported(path: str | Path) -> Predictor:
     """What `export_saved_model` wrote to `path`.
 
     Raises:
@@ -81,7 +87,10 @@ def open_exported(path: str | Path) -> Localizer:
         raise UserError(f"{path} holds no exported model: {advice}")
     try:
         description = json.loads((path / DESCRIPTION).read_text())
-        missing = {"layers", "outputs", "image_size"} - description.keys()
+        needed = {"layers", "outputs", "image_size"}
+        if "logits" in description.get("outputs", ()):
+            needed.add("classes")
+        missing = needed - description.keys()
         model = tf.saved_model.load(str(path))
         model.serving_default  # noqa: B018, some other SavedModel has none
     # TensorFlow reports a damaged file with any of these.
@@ -91,7 +100,7 @@ def open_exported(path: str | Path) -> Localizer:
     if missing:
         raise UserError(f"{path / DESCRIPTION} lacks {', '.join(sorted(missing))}: {advice}")
     # Through `model`, which must live as long: the function alone does not keep its variables.
-    return Localizer(lambda images: model.serving_default(images), description)
+    return Predictor(lambda images: model.serving_default(images), description)
 
 
 def export_saved_model(run_dir: str | Path, output: str | Path) -> None:
@@ -129,18 +138,22 @@ def describe(run: RunFolder, network: keras.Model) -> dict:
     """What one must know to read the network's outputs.
 
     Returns:
-        `outputs` (shape and meaning of each), `layers` (the names behind the gates' columns) and
-        what model of what scene it is.
+        `task`, `outputs` (shape and meaning of each), `layers` (the names behind the gates'
+        columns), for scenes `classes` (the names behind the logits' columns), and what model of
+        what scene it is.
     """
     size = run.config["image_size"]
-    symbolic = network(keras.KerasTensor((None, size, size, 3), "uint8"))
+    symbolic = _answers(network(keras.KerasTensor((None, size, size, 3), "uint8")))
     outputs = {
         name: {"shape": list(symbolic[name].shape), **meaning}
         for name, meaning in OUTPUTS.items()
         if name in symbolic
     }
+    description = {"task": _task(run), **{key: run.config[key] for key in COPIED}}
+    if "logits" in symbolic:
+        description["classes"] = run.config["class_names"]
     layers = list(getattr(network, "candidates", ()))
-    return {**{key: run.config[key] for key in COPIED}, "layers": layers, "outputs": outputs}
+    return {**description, "layers": layers, "outputs": outputs}
 
 
 def _load(path: str | Path) -> tuple[RunFolder, keras.Model]:
@@ -150,7 +163,25 @@ def _load(path: str | Path) -> tuple[RunFolder, keras.Model]:
 
 
 def _serving(run: RunFolder, network: keras.Model) -> Callable[[tf.Tensor], dict]:
-    return lambda images: network(crops(images, run.config["image_size"]), training=False)
+    size, task = run.config["image_size"], _task(run)
+    return lambda images: _answers(network(crops(images, size, task), training=False))
+
+
+def _answers(outputs: dict) -> dict:
+    """The network's outputs, with `probabilities` where it has `logits`."""
+    if "logits" not in outputs:
+        return outputs
+    return {**outputs, "probabilities": ops.softmax(outputs["logits"])}
+
+
+def _task(run: RunFolder) -> str:
+    return run.config.get("task", "pose")
+
+
+def _resize_square(images: tf.Tensor, side: int) -> tf.Tensor:
+    """[B, H, W, 3] to [B, side, side, 3], aspect not kept, antialiased, in uint8."""
+    resized = tf.image.resize(tf.cast(images, tf.float32), (side, side), antialias=True)
+    return _bytes(resized)
 
 
 def _bytes(images: tf.Tensor) -> tf.Tensor:

@@ -1,23 +1,25 @@
-"""The images with the smallest and the largest errors."""
+"""Images in a grid, such as those with the smallest and the largest errors."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from report import style
-from tasks.pose_results import Predictions
 
 COLUMNS = 3
 
 
-def gallery_figure(images: Mapping[int, np.ndarray], predictions: Predictions) -> Figure:
-    """Draws images in a grid, each over its name and errors.
+def gallery_figure(
+    images: Mapping[int, np.ndarray], names: Sequence[str], captions: Mapping[int, str]
+) -> Figure:
+    """Draws images in a grid, each over its name and caption.
 
     Args:
         images: uint8 [S, S, 3] by row of the predictions, in the order to draw.
-        predictions: The rows.
+        names: [N] of all rows.
+        captions: By row, one or two lines; they make room for the longest.
 
     Raises:
         ValueError: If there is no image.
@@ -26,23 +28,18 @@ def gallery_figure(images: Mapping[int, np.ndarray], predictions: Predictions) -
         raise ValueError("a gallery needs at least one image")
     rows = -(-len(images) // COLUMNS)
     cell = style.WIDTH / COLUMNS
-    figure = style.new_figure(rows * (cell + 0.42), dpi=110)  # 264 pixels a side: nearly as stored
+    lines = max(captions[row].count("\n") + 1 for row in images)
+    text = 0.22 + 0.2 * lines
+    figure = style.new_figure(rows * (cell + text), dpi=110)  # 264 pixels a side: nearly as stored
     grid = figure.subplots(rows, COLUMNS, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
     for axes, (row, image) in zip(grid.flat, images.items(), strict=False):
         axes.imshow(image)
-        name = style.shorten(predictions.names[row], 30)
+        name = style.shorten(names[row], 30)
         axes.text(*(0, -0.03), name, **_text(axes, style.MUTED, 8))
-        axes.text(*(0, -0.115), error_text(predictions, row), **_text(axes, style.INK, 9.5))
+        axes.text(*(0, -0.115), captions[row], **_text(axes, style.INK, 9.5))
     return figure
-
-
-def error_text(predictions: Predictions, row: int) -> str:
-    """Position and orientation error of one row, e.g. `0.123 m   4.5°`."""
-    position = style.quantity(predictions.position_error_m[row], "m")
-    orientation = style.quantity(predictions.orientation_error_deg[row], "°")
-    return f"{position}   {orientation}"
 
 
 def _text(axes: Axes, color: str, size: float) -> dict[str, object]:

@@ -105,18 +105,21 @@ class Page:
         kind = "" if header else ' class="plain"'
         self._parts.append(f'<div class="scroll"><table{kind}>{"".join(lines)}</table></div>')
 
-    def figure(self, image: Path, alt: str, caption: str) -> None:
+    def figure(self, image: Path, alt: str, caption: str, *, width: float | None = None) -> None:
         """Adds a PNG file, inline, with a caption.
 
         Args:
             image: The file.
             alt: What the picture is, in a few words, for readers who do not see it.
             caption: What it shows and how to read it.
+            width: What it needs at the least to be read, in rem; where the page is narrower, the
+                picture scrolls. None takes that of an ordinary figure.
         """
+        least = f' style="min-width: {width:g}rem"' if width else ""
         data = base64.b64encode(image.read_bytes()).decode("ascii")
         self._parts.append(
             f'<figure><div class="scroll"><img src="data:image/png;base64,{data}" '
-            f'alt="{escape(alt)}"></div><figcaption>{escape(caption)}</figcaption></figure>'
+            f'alt="{escape(alt)}"{least}></div><figcaption>{escape(caption)}</figcaption></figure>'
         )
 
     def html(self) -> str:

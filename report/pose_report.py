@@ -1,19 +1,15 @@
 """The report of a localisation run: all figures and tables of one split in one HTML file."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from report import style
-from report.attention_figures import attention_figure, frequency_figure
+from report import sections, style
 from report.error_curves import error_figure
-from report.image_gallery import error_text, gallery_figure
+from report.image_gallery import gallery_figure
 from report.page import Page
 from report.run_files import SplitResults, read_split
-from report.training_curves import read_history, training_figure
 from report.trajectory import trajectory_figure
+from tasks.pose_results import Predictions
 
 _MEASURES = (
     ("median_position_m", "median position error", "m"),
@@ -44,24 +40,28 @@ def write_report(run_path: Path, split: str) -> Path:
     _add_summary(page, results)
     _add_trajectory(page, results)
     _add_errors(page, results)
-    _add_layers(page, results)
-    _add_attention(page, results)
-    _add_training(page, results)
-    _add_configuration(page, results)
+    sections.add_layers(page, results)
+    sections.add_attention(
+        page,
+        results,
+        {"sample": "Images evenly spaced over the split", "worst": "The worst"},
+        lambda row: _attention_caption(results, row),
+        "its errors",
+    )
+    sections.add_training(page, results, "training sequences")
+    sections.add_configuration(page, results)
     path = results.folder / "report.html"
     path.write_text(page.html(), encoding="utf-8")
     return path
 
 
 def _add_summary(page: Page, results: SplitResults) -> None:
-    config, metrics = results.config, results.metrics
-    model = str(config.get("model", "network"))
-    if results.layers and config.get("steps"):
-        steps = "1 step" if config["steps"] == 1 else f"{config['steps']} steps"
-        model += f", {steps} over {', '.join(results.layers)}"
-    data_set = config.get("dataset", "unknown data set")
+    metrics = results.metrics
+    data_set = results.config.get("dataset", "unknown data set")
     images = metrics.get("images", len(results.predictions.names))
-    page.paragraph(f"{model}. Data set {data_set}, {results.split} split.", lead=True)
+    page.paragraph(
+        f"{sections.model_name(results)}. Data set {data_set}, {results.split} split.", lead=True
+    )
     page.facts(
         [
             ("median position error", _quantity(metrics.get("median_position_m"), "m")),
@@ -69,14 +69,7 @@ def _add_summary(page: Page, results: SplitResults) -> None:
             ("images", str(images)),
         ]
     )
-    predictors = {"model": metrics} | metrics.get("baselines", {})
-    predictors = {name: predictors[name] for name in sorted(predictors, key=style.rank)}
-    rows, best = _metric_rows(list(predictors.values()))
-    page.table(
-        rows,
-        header=["", *(style.PREDICTOR_NAMES.get(name, name) for name in predictors)],
-        best=best,
-    )
+    sections.add_metrics(page, results, _metric_rows)
     page.paragraph(
         "Retrieval answers with the pose of the training image that looks most alike; mean pose "
         "always answers with the mean training pose. A network that has learned the place is "
@@ -90,13 +83,13 @@ def _metric_rows(predictors: Sequence[dict]) -> tuple[list[list[str]], list[int 
     for key, name, unit in _MEASURES:
         values = [metrics.get(key) for metrics in predictors]
         rows.append([name, *(_quantity(value, unit) for value in values)])
-        best.append(_best(values, sign=1))
+        best.append(sections.best_column(values, sign=1))
     for key in predictors[0].get("recall", {}):
         values = [metrics.get("recall", {}).get(key) for metrics in predictors]
         metres, degrees = key.removesuffix("deg").split("m_")
         name = f"recall within {metres} m and {degrees}°"
         rows.append([name, *("-" if value is None else f"{value:.1%}" for value in values)])
-        best.append(_best(values, sign=-1))
+        best.append(sections.best_column(values, sign=-1))
     return rows, best
 
 
@@ -134,7 +127,8 @@ def _add_errors(page: Page, results: SplitResults) -> None:
     chosen = results.chosen_images()
     for group, order in (("worst", "largest error first"), ("best", "smallest error first")):
         if chosen[group]:
-            figure = gallery_figure(chosen[group], predictions)
+            captions = {row: error_text(predictions, row) for row in chosen[group]}
+            figure = gallery_figure(chosen[group], predictions.names, captions)
             page.figure(
                 style.save(figure, results.figures / f"{group}.png"),
                 f"The {group} images",
@@ -143,89 +137,17 @@ def _add_errors(page: Page, results: SplitResults) -> None:
             )
 
 
-def _add_layers(page: Page, results: SplitResults) -> None:
-    if results.layer_gates is None or len(results.layers) < 2:
-        return
-    page.heading("What the network reads")
-    figure = frequency_figure(results.layer_gates, results.layers)
-    page.figure(
-        style.save(figure, results.figures / "layer_frequencies.png"),
-        "How often each step chooses each layer",
-        "For each step, the share of images for which it takes its features from each layer. Early "
-        "layers (cool colours) hold edges and texture, late layers (warm colours) hold parts and "
-        "objects. A step that always chooses one layer has made a fixed choice for the scene; a "
-        "step that divides its choice decides image by image.",
-    )
-
-
-def _add_attention(page: Page, results: SplitResults) -> None:
-    if results.attention is None:
-        return
-    chosen = results.chosen_images()
-    page_has_heading = False
-    for group, name in (("sample", "Images evenly spaced over the split"), ("worst", "The worst")):
-        rows = list(chosen[group])
-        if not rows:
-            continue
-        if not page_has_heading:
-            page.heading("Where the network looks")
-            page_has_heading = True
-        figure = attention_figure(
-            np.stack([chosen[group][row] for row in rows]),
-            None if results.layer_gates is None else results.layer_gates[rows],
-            results.attention[rows],
-            results.layers,
-            [_attention_caption(results, row) for row in rows],
-        )
-        page.figure(
-            style.save(figure, results.figures / f"attention_{group}.png"),
-            f"Attention at each step: {name.lower()}",
-            f"{name}: the image with its errors, then the attention of each step, with the layer "
-            "that the step reads. Colour marks the places that get more than a uniform share, up "
-            "to the multiple at the end of the scale; where there is no colour they get less. "
-            "Perplexity is the number of cells that a map spreads over: 1 is a single cell.",
-        )
-
-
 def _attention_caption(results: SplitResults, row: int) -> str:
     name = style.shorten(results.predictions.names[row], 30)
     return f"{name}\n{error_text(results.predictions, row)}"
 
 
-def _add_training(page: Page, results: SplitResults) -> None:
-    figure = training_figure(read_history(results.path / "history.csv"))
-    if figure is None:
-        return
-    page.heading("How the training went")
-    page.figure(
-        style.save(figure, results.figures / "training.png"),
-        "Training curves",
-        "By epoch. Validation images come from training sequences that are held out; the test "
-        "images play no part here. Curves that spread over more than a factor of ten are on a "
-        "logarithmic scale.",
-    )
-
-
-def _add_configuration(page: Page, results: SplitResults) -> None:
-    page.heading("Configuration")
-    page.table([(name, _setting(results.config[name])) for name in results.config])
-
-
-def _setting(value: object) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return ", ".join(value)
-    return json.dumps(value, ensure_ascii=False)
+def error_text(predictions: Predictions, row: int) -> str:
+    """Position and orientation error of one row, e.g. `0.123 m   4.5°`."""
+    position = style.quantity(predictions.position_error_m[row], "m")
+    orientation = style.quantity(predictions.orientation_error_deg[row], "°")
+    return f"{position}   {orientation}"
 
 
 def _quantity(value: float | None, unit: str) -> str:
     return "-" if value is None else style.quantity(value, unit)
-
-
-def _best(values: Sequence[float | None], *, sign: int) -> int | None:
-    """The table column of the one smallest (sign 1) or largest (-1) value; None on a tie."""
-    known = [sign * value for value in values if value is not None]
-    if len(known) < 2 or known.count(min(known)) > 1:
-        return None
-    return 1 + [None if value is None else sign * value for value in values].index(min(known))

@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from errors import UserError
-from tasks import pose_results
+from tasks import pose_results, scene_results
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,8 @@ class SplitResults:
         split: The split's name, which is also its folder under `path`.
         config: The run's resolved configuration.
         metrics: The split's metrics.json.
-        predictions: N rows.
+        predictions: N rows, of the run's task.
+        chosen: The rows that the figures show, by group.
         layers: [L] names of the candidate layers; empty without gates.
         layer_gates: [N, T, L] gate rows, or None for a network without gates.
         attention: [N, T, H, W] maps that sum to 1, or None for a network without attention.
@@ -31,7 +33,8 @@ class SplitResults:
     split: str
     config: dict
     metrics: dict
-    predictions: pose_results.Predictions
+    predictions: pose_results.Predictions | scene_results.Predictions
+    chosen: dict[str, list[int]]
     layers: list[str]
     layer_gates: np.ndarray | None
     attention: np.ndarray | None
@@ -55,13 +58,10 @@ class SplitResults:
             return np.asarray(image.convert("RGB"))
 
     def chosen_images(self) -> dict[str, dict[int, np.ndarray]]:
-        """The pictures of the `best`, `worst` and `sample` rows that the run kept, by row."""
-        chosen = pose_results.choose_images(
-            self.predictions.position_error_m, self.predictions.orientation_error_deg
-        )
+        """The pictures of the `chosen` rows that the run kept: by group, then by row."""
         return {
             group: {row: image for row in rows if (image := self.image(row)) is not None}
-            for group, rows in chosen.items()
+            for group, rows in self.chosen.items()
         }
 
 
@@ -79,7 +79,8 @@ def read_split(path: Path, split: str) -> SplitResults:
     evaluate = f"run eval.py --run_dir={path} --split={split}"
     config = _read_json(path / "config.json", "name the folder of a run of train.py")
     metrics = _read_json(folder / "metrics.json", evaluate)
-    predictions = pose_results.read_predictions_csv(folder / "predictions.csv")
+    read, choose = _TASKS[config.get("task", "pose")]
+    predictions = read(folder / "predictions.csv", config)
     if not predictions.names:
         raise UserError(f"{folder / 'predictions.csv'} holds no image; {evaluate} again")
     arrays = _read_arrays(folder / "attention.npz", evaluate)
@@ -96,10 +97,32 @@ def read_split(path: Path, split: str) -> SplitResults:
         config=config,
         metrics=metrics,
         predictions=predictions,
+        chosen=choose(predictions),
         layers=[str(layer) for layer in arrays.get("layers", ())],
         layer_gates=arrays.get("layer_gates"),
         attention=arrays.get("attention"),
     )
+
+
+def _read_poses(path: Path, config: dict) -> pose_results.Predictions:
+    return pose_results.read_predictions_csv(path)
+
+
+def _choose_poses(predictions: pose_results.Predictions) -> dict[str, list[int]]:
+    return pose_results.choose_images(
+        predictions.position_error_m, predictions.orientation_error_deg
+    )
+
+
+def _read_scenes(path: Path, config: dict) -> scene_results.Predictions:
+    return scene_results.read_predictions_csv(path, config.get("class_names", ()))
+
+
+# By task: how its predictions are read, and which of them the figures show.
+_TASKS: dict[str, tuple[Callable, Callable]] = {
+    "pose": (_read_poses, _choose_poses),
+    "scene": (_read_scenes, scene_results.choose_images),
+}
 
 
 def _read_json(path: Path, remedy: str) -> dict:

@@ -22,8 +22,18 @@ TRUTH = INK
 PREDICTION = "#e4572e"
 VALIDATION = "#e4572e"
 TRAINING = "#2a6fbb"
-PREDICTORS = {"model": PREDICTION, "retrieval": "#2a6fbb", "mean_pose": MUTED}
-PREDICTOR_NAMES = {"model": "this model", "retrieval": "retrieval", "mean_pose": "mean pose"}
+PREDICTORS = {
+    "model": PREDICTION,
+    "retrieval": "#2a6fbb",
+    "mean_pose": MUTED,
+    "majority_class": MUTED,
+}
+PREDICTOR_NAMES = {
+    "model": "this model",
+    "retrieval": "retrieval",
+    "mean_pose": "mean pose",
+    "majority_class": "majority class",
+}
 
 # One colour for each GoogLeNet tap, whatever subset a run uses, so that figures of different runs
 # can be laid side by side. Cool is early and fine, warm is late and coarse.

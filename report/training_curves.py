@@ -18,7 +18,10 @@ _CURVES = (
     ("loss", "Loss"),
     ("median_position_m", "Median position error (m)"),
     ("median_orientation_deg", "Median orientation error (°)"),
+    ("cross_entropy", "Cross-entropy (nats)"),
+    ("accuracy", "Accuracy"),
 )
+_SHARES = ("accuracy",)  # from 0 to 100 %
 
 History = dict[str, np.ndarray]
 
@@ -110,6 +113,10 @@ def _curve_panel(history: History, name: str, title: str) -> Callable:
             if np.any(np.isfinite(history.get(column, np.nan))):
                 shown.append(history[column])
                 _line(axes, epochs, history[column], color, label)
+        if name in _SHARES:
+            axes.set_ylim(-0.03, 1.03)
+            axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+            return
         values = np.concatenate(shown)
         values = values[np.isfinite(values)]
         if values.min() > 0 and values.max() > 10 * values.min():

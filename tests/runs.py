@@ -7,6 +7,7 @@ import numpy as np
 from run_folder import RunFolder, build_task
 
 LAYERS = ["3b", "4e", "5b"]
+CLASSES = ["bar", "church inside", "kitchen", "office", "stairs", "store", "winecellar"]
 INITIAL_POSE = [1.0, -2.0, 1.5, 0.8, 0.0, 0.6, 0.0]
 
 
@@ -34,6 +35,15 @@ def make_run(path: Path, **flags) -> RunFolder:
     run.weights("best").parent.mkdir()
     task.save_weights(run.weights("best"))
     return run
+
+
+def make_scene_run(path: Path, **flags) -> RunFolder:
+    """The same for scene recognition: random logits for seven `CLASSES`."""
+    scenes = {
+        "task": "scene", "dataset": "scenes15", "scene": "scenes15", "class_names": CLASSES,
+        "network": {"classes": len(CLASSES), "mean_rgb": [120.0, 110.0, 100.0]},
+    }  # fmt: skip
+    return make_run(path, **scenes | flags)
 
 
 def randomize(network, seed: int) -> None:

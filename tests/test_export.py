@@ -13,13 +13,13 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from data.images import encode_png
+from data.images import encode_png, resize_square
 from data.pipeline import Split
 from errors import UserError
 from prediction import predict
 from run_folder import load_network
 from serving import crops, export_saved_model, open_exported, open_run
-from tests.runs import make_run
+from tests.runs import CLASSES, make_run, make_scene_run
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +95,25 @@ def test_a_network_without_attention(tmp_path):
     assert list(exported(images)) == ["pose"]
 
 
+@pytest.mark.parametrize("network", ["joint_attention", "googlenet"])
+def test_a_scene_network_gives_logits_and_probabilities(network, tmp_path):
+    run = make_scene_run(tmp_path / "run", model=network)
+    export_saved_model(run.path, tmp_path / "exported")
+    exported = open_exported(tmp_path / "exported")
+    images = photographs(480, 640)
+    outputs = exported(images)
+    live = load_network(run)(crops(images, 64, "scene"))
+    expected = {**live, "probabilities": tf.nn.softmax(live["logits"])}
+    assert_equal(outputs, expected)
+    np.testing.assert_allclose(outputs["probabilities"].sum(axis=1), 1.0, atol=1e-5)
+    assert np.abs(outputs["logits"][0] - outputs["logits"][1]).max() > 1e-3
+    assert_equal(open_run(run.path)(images), expected)
+    description = exported.description
+    assert (description["task"], description["classes"]) == ("scene", CLASSES)
+    shapes = {name: value["shape"] for name, value in description["outputs"].items()}
+    assert shapes == {name: [None, *value.shape[1:]] for name, value in outputs.items()}
+
+
 def test_predict_gives_the_same_rows_from_the_export_as_from_the_run(run, exported, tmp_path):
     images = [str(tmp_path / f"{number}.png") for number in range(3)]
     for path, pixels in zip(images, photographs(480, 640, count=3).numpy(), strict=True):
@@ -125,6 +144,28 @@ def test_prepared_images_are_cropped_as_in_evaluation(size, shape):
     split = Split(examples, np.zeros((3, 7)), ["a", "b", "c"], ["s"] * 3, size)
     evaluated, _ = next(iter(split.test_batches(3)))
     np.testing.assert_array_equal(crops(tf.constant(images), size), evaluated)
+
+
+@pytest.mark.parametrize("size", [64, 224, 256])
+def test_prepared_scene_images_are_cropped_as_in_evaluation(size):
+    images = np.random.default_rng(1).integers(0, 256, (3, 256, 256, 3), dtype=np.uint8)
+    examples = tf.data.Dataset.from_tensor_slices(
+        {"image": [encode_png(image) for image in images], "label": np.zeros(3, np.int64)}
+    )
+    split = Split(examples, np.zeros(3, np.int64), ["a", "b", "c"], ["s"] * 3, size, ("bar",))
+    evaluated, _ = next(iter(split.test_batches(3)))
+    np.testing.assert_array_equal(crops(tf.constant(images), size, "scene"), evaluated)
+
+
+@pytest.mark.parametrize(("height", "width"), [(480, 640), (300, 900), (100, 80)])
+def test_scene_photographs_become_square_nearly_as_the_data_sets_do(height, width):
+    images = photographs(height, width)
+    prepared = np.stack([resize_square(image) for image in images.numpy()])
+    in_graph, expected = (
+        crops(tf.constant(pixels), 224, "scene").numpy().astype(int)
+        for pixels in (images, prepared)
+    )
+    assert np.abs(in_graph - expected).max() <= 1
 
 
 def test_a_folder_that_holds_something_is_left_alone(run, tmp_path):
@@ -160,3 +201,14 @@ def test_a_damaged_export_is_named(exported, tmp_path, name, content):
     with pytest.raises(UserError, match=str(tmp_path)) as caught:
         open_exported(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_an_export_of_scenes_without_its_classes_is_named(exported, tmp_path):
+    for path in exported.iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    description = json.loads((exported / "model.json").read_text())
+    (tmp_path / "model.json").unlink()
+    description["outputs"]["logits"] = {"shape": [None, 7]}
+    (tmp_path / "model.json").write_text(json.dumps(description))
+    with pytest.raises(UserError, match=r"model\.json lacks classes"):
+        open_exported(tmp_path)

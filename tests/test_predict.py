@@ -11,13 +11,14 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from data.images import decode_rgb, encode_png, resize_short_side
+from data.images import decode_rgb, encode_png, resize_short_side, resize_square
 from data.pipeline import Split
 from errors import UserError
 from prediction import overlay_paths, predict
 from run_folder import load_network
 from serving import open_exported, open_run
-from tests.runs import make_run
+from tasks.scene_results import chosen_layers, probabilities
+from tests.runs import CLASSES, make_run, make_scene_run
 
 ROOT = Path(__file__).parents[1]
 HEADER = ["image", "x", "y", "z", "qw", "qx", "qy", "qz"]
@@ -134,6 +135,51 @@ def test_a_model_without_gates_or_maps(tmp_path, photographs, capsys):
     assert (header, names) == (HEADER, photographs[:1])
     with pytest.raises(UserError, match="posenet makes no attention maps"):
         predict(posenet, photographs, overlays=str(tmp_path / "pictures"))
+
+
+@pytest.fixture(scope="module")
+def scene_run(tmp_path_factory):
+    return make_scene_run(tmp_path_factory.mktemp("run") / "scenes")
+
+
+def test_a_row_for_each_scene_as_evaluation_prepares_it(scene_run, photographs, tmp_path):
+    turned = str(tmp_path / "turned.jpg")  # stored on its side, shown upright
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.open(photographs[0]).save(turned, exif=exif)
+    images = [*photographs, turned]
+    output, overlays = tmp_path / "classes.csv", tmp_path / "pictures"
+    predict(open_run(scene_run.path), images, output=str(output), overlays=str(overlays))
+    header, *lines = csv.reader(output.open())
+    assert header == ["image", "class", "probability", *STEPS]
+    assert [line[0] for line in lines] == images
+    assert len(list(overlays.rglob("*.png"))) == len(images)
+    prepared = [encode_png(resize_square(decode_rgb(Path(path), upright=True))) for path in images]
+    labels = np.zeros(len(images), np.int64)
+    examples = tf.data.Dataset.from_tensor_slices({"image": prepared, "label": labels})
+    size = scene_run.config["image_size"]
+    split = Split(examples, labels, images, ["s"] * len(images), size, tuple(CLASSES))
+    evaluated = load_network(scene_run).predict(split.test_batches(8), verbose=0)
+    assert [line[1] for line in lines] == [CLASSES[i] for i in evaluated["logits"].argmax(axis=1)]
+    shares = np.array([line[2] for line in lines], float)
+    expected = probabilities(evaluated["logits"]).max(axis=1)
+    np.testing.assert_allclose(shares, expected, rtol=0, atol=1e-5)
+    assert len(set(shares)) == len(images)
+    assert [line[3:] for line in lines] == chosen_layers(
+        evaluated["layer_gates"], scene_run.config["layers"]
+    )
+
+
+def test_a_scene_network_without_gates_or_maps(tmp_path, photographs, capsys):
+    googlenet = open_run(make_scene_run(tmp_path / "run", model="googlenet", image_size=32).path)
+    predict(googlenet, photographs[:1])
+    header, row = csv.reader(io.StringIO(capsys.readouterr().out))
+    assert header == ["image", "class", "probability"]
+    assert row[0] == photographs[0]
+    assert row[1] in CLASSES
+    assert 1 / len(CLASSES) <= float(row[2]) <= 1
+    with pytest.raises(UserError, match="googlenet makes no attention maps"):
+        predict(googlenet, photographs, overlays=str(tmp_path / "pictures"))
 
 
 @pytest.mark.parametrize("option", ["output", "overlays"])

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from report import error_curves, training_curves, trajectory
-from tests.report import runs
+from tests.report import runs, scene_runs
 
 
 def titles(figure) -> list[str]:
@@ -101,6 +101,20 @@ def test_training_figure_has_a_panel_for_each_kind_of_column(tmp_path):
         "Gate temperature",
         "Perplexity of the attention (cells)",
     ]
+
+
+def test_training_figure_of_a_scene_run(tmp_path):
+    scene_runs.write_history(tmp_path / "history.csv", attention=False)
+    figure = training_curves.training_figure(training_curves.read_history(tmp_path / "history.csv"))
+    assert titles(figure) == ["Loss", "Cross-entropy (nats)", "Accuracy"]
+    assert [line.get_label() for line in figure.axes[2].lines] == ["training", "validation"]
+
+
+def test_accuracy_is_drawn_from_0_to_100_percent_and_never_on_a_logarithmic_scale():
+    history = {"epoch": np.arange(2.0), "accuracy": np.array([0.01, 0.9])}
+    axes = training_curves.training_figure(history).axes[0]
+    assert axes.get_yscale() == "linear"
+    assert axes.get_ylim() == pytest.approx((-0.03, 1.03))
 
 
 def test_training_figure_leaves_out_what_the_history_lacks(tmp_path):

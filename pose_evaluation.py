@@ -1,0 +1,60 @@
+"""What evaluation does for poses; `scene_evaluation` has the same functions for classes."""
+
+from pathlib import Path
+
+import numpy as np
+
+from data.pipeline import Split
+from report.pose_report import write_report
+from tasks import pose_results
+
+__all__ = ["baselines", "metrics", "table", "write_predictions", "write_report"]
+
+
+def metrics(config: dict, tested: Split, outputs: dict[str, np.ndarray]) -> dict:
+    """What metrics.json says about the network."""
+    return pose_results.pose_metrics(tested.targets, outputs["pose"])
+
+
+def baselines(
+    config: dict,
+    tested: Split,
+    reference: Split,
+    descriptors: np.ndarray,
+    reference_descriptors: np.ndarray,
+) -> dict[str, dict]:
+    """What metrics.json says about predictors that learn nothing from the `reference` images.
+
+    Descriptors are [N, C] of the images tested and [M, C] of the reference.
+    """
+    return pose_results.baselines(
+        tested.targets, reference.targets, reference_descriptors, descriptors
+    )
+
+
+def write_predictions(
+    path: Path,
+    config: dict,
+    tested: Split,
+    outputs: dict[str, np.ndarray],
+    chosen: list[list[str]] | None,
+) -> set[int]:
+    """Writes predictions.csv; returns the rows whose images the report shows.
+
+    `chosen` are [N] rows of T layer names, None for a network without gates.
+    """
+    pose_results.write_predictions_csv(
+        path, tested.names, tested.sequence_of, tested.targets, outputs["pose"], chosen
+    )
+    rows = pose_results.read_predictions_csv(path)
+    groups = pose_results.choose_images(rows.position_error_m, rows.orientation_error_deg)
+    return {row for group in groups.values() for row in group}
+
+
+def table(predictors: dict[str, dict]) -> list[str]:
+    """Lines that compare the metrics of predictors, by name."""
+    lines = [f"{'median errors':<18}{'position':>12}{'orientation':>14}"]
+    for name, row in predictors.items():
+        position, degrees = row["median_position_m"], row["median_orientation_deg"]
+        lines.append(f"{name:<18}{position:>10.3f} m{degrees:>10.2f} deg")
+    return lines
