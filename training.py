@@ -16,10 +16,11 @@ from report.attention_figures import attention_panel
 from run_folder import RunFolder, build_task
 from tasks import callbacks
 from tasks.optimizer import ScaledAdam
-from tasks.pose import PoseTask
+from tasks.task import Task
+from weights.pretrained import Pretrained, open_pretrained, start_from
 
 PICTURES = 4  # images whose attention is drawn each epoch
-HEADS = ("adapter", "layer_gate", "spatial_attention", "conv_lstm", "dense", "head")
+HEADS = ("adapter", "layer_gate", "spatial_attention", "lstm", "dense", "head")
 
 
 def train(config: dict) -> RunFolder:
@@ -28,35 +29,30 @@ def train(config: dict) -> RunFolder:
     Raises:
         UserError: Data or run folder cannot be used.
     """
-    keras.utils.set_random_seed(config["seed"])
     training, validation = load_training_splits(config)
-    run = RunFolder.create(
-        config
-        | {
-            "network": {
-                "initial_pose": initial_pose(training),
-                "mean_rgb": list(training.mean_rgb()),
-            },
-            "train_images": len(training),
-            "validation_sequences": sorted(set(validation.sequence_of)) if validation else [],
-        }
-    )
+    start = open_pretrained(config["pretrained"]) if config["pretrained"] else None
+    keras.utils.set_random_seed(config["seed"])  # from here on: the same heads on any start
+    run = RunFolder.create(config | describe_data(training, validation, start))
     if (run.path / "finished.json").exists():
         print(f"{run.path} is finished: evaluate it with python eval.py --run_dir={run.path}")
         return run
 
     steps_per_epoch = math.ceil(len(training) / config["batch_size"])
     task = build_task(run.config)
+    if config["freeze"]:
+        task.network.trunk.freeze(config["freeze"])
     task.compile(optimizer=make_optimizer(config, steps_per_epoch), jit_compile=False)
     backup = callbacks.Backup(run.path / "backup")
     first_epoch = restore(backup, task)
     if first_epoch:
         print(f"{run.path} goes on after epoch {first_epoch}")
+    elif start:
+        print(f"{config['pretrained']} starts the {', the '.join(start_from(task.network, start))}")
 
     batch_size = config["batch_size"]
     try:
         history = task.fit(
-            training.train_batches(batch_size, config["seed"], first_epoch),
+            training.train_batches(batch_size, config["seed"], first_epoch, config["mirror"]),
             validation_data=validation.test_batches(batch_size) if validation else None,
             epochs=config["epochs"],
             initial_epoch=first_epoch,
@@ -101,6 +97,28 @@ def load_training_splits(config: dict) -> tuple[Split, Split | None]:
     return training, validation
 
 
+def describe_data(training: Split, validation: Split | None, start: Pretrained | None) -> dict:
+    """The entries of config.json that come from the data.
+
+    The mean that the network subtracts is the training images', unless its weights come from a
+    network that was trained with another.
+    """
+    mean_rgb = start.facts["mean_rgb"] if start else training.mean_rgb()
+    facts = {
+        "network": {"mean_rgb": list(mean_rgb)},
+        "train_images": len(training),
+        "validation_sequences": sorted(set(validation.sequence_of)) if validation else [],
+    }
+    if training.classes is None:
+        facts["network"]["initial_pose"] = initial_pose(training)
+    else:
+        facts["network"]["classes"] = len(training.classes)
+        facts["class_names"] = list(training.classes)
+    if start:
+        facts["pretrained_sha256"] = start.sha256
+    return facts
+
+
 def make_optimizer(config: dict, steps_per_epoch: int) -> keras.optimizers.Optimizer:
     """Adam as the thesis has it (5.1), with the heads' own factors and the schedule."""
     rate = config["learning_rate"]
@@ -108,12 +126,15 @@ def make_optimizer(config: dict, steps_per_epoch: int) -> keras.optimizers.Optim
         steps = steps_per_epoch * config["epochs"]
         rate = keras.optimizers.schedules.CosineDecay(rate, steps, alpha=0.01)
     head = config["head_learning_rate_scale"]
-    scales = {"spatial_attention/mask": head * config["mask_learning_rate_scale"], "trunk/": 1.0}
+    scales = {
+        "spatial_attention/mask": head * config["mask_learning_rate_scale"],
+        "trunk/": config["trunk_learning_rate_scale"],
+    }
     scales |= dict.fromkeys(HEADS, head)
     return ScaledAdam(rate, beta_1=0.9, beta_2=0.999, epsilon=1e-8, scales=scales)
 
 
-def restore(backup: callbacks.Backup, task: PoseTask) -> int:
+def restore(backup: callbacks.Backup, task: Task) -> int:
     """Restores the last backup; returns the number of epochs that it has seen.
 
     Raises:
@@ -130,7 +151,7 @@ def restore(backup: callbacks.Backup, task: PoseTask) -> int:
 
 def make_callbacks(
     run: RunFolder,
-    task: PoseTask,
+    task: Task,
     backup: callbacks.Backup,
     first_epoch: int,
     training: Split,
@@ -140,7 +161,7 @@ def make_callbacks(
     config, network = run.config, task.network
     history = callbacks.History(run.history, first_epoch)
     past = callbacks.read_history(run.history)
-    monitor = "val_pose_loss" if validation else None
+    monitor = f"val_{task.monitor}" if validation else None
     best = min((float(row[monitor]) for row in past), default=None) if monitor else None
     run.weights("best").parent.mkdir(exist_ok=True)
     chosen = [callbacks.EpochSeconds(), callbacks.EpochSeeds(config["seed"])]

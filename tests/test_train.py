@@ -95,8 +95,11 @@ def test_training_then_evaluation_leave_the_promised_files(
     assert (run_dir / "history.csv").read_bytes() == before
 
 
-def test_a_run_killed_in_mid_epoch_ends_as_the_unbroken_run(data, environment, tmp_path):
-    flags = ("--steps=2", "--epochs=4", "--early_stopping=4")
+@pytest.mark.parametrize("dataset", ["7scenes", "synthetic"])
+def test_a_run_killed_in_mid_epoch_ends_as_the_unbroken_run(dataset, data, environment, tmp_path):
+    flags = ["--steps=2", "--epochs=4", "--early_stopping=4"]
+    if dataset == "synthetic":
+        flags += ["--dataset=synthetic", "--scene=room", "--batch_size=40", "--epochs=3"]
     unbroken = run("train.py", environment, data, tmp_path / "unbroken", *flags)
     assert unbroken.returncode == 0, unbroken.stderr
 
