@@ -119,7 +119,11 @@ def define_training() -> None:
     flags.DEFINE_string("pose_loss", "l2", "l2 (equation 4.5) or learned (its weights are).")
     flags.DEFINE_float("beta", None, "Weight of orientation (5.1); the default is the scene's.")
     flags.DEFINE_float("auxiliary_weight", 0.3, "Of the auxiliary pose losses in training.")
-    flags.DEFINE_float("attention_weight", 0.0, "Of the attention penalty (4.2: alpha).")
+    flags.DEFINE_float(
+        "attention_weight",
+        0.03,
+        "Of the attention penalty (4.2: alpha; the thesis gives no value).",
+    )
     flags.DEFINE_float("temperature_start", 2.0, "Of the layer gate, first epoch (4.3: tau).")
     flags.DEFINE_float("temperature_end", 0.5, "Of the layer gate, last epoch.")
     flags.DEFINE_float(

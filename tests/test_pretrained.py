@@ -1,0 +1,148 @@
+"""Training from converted weights: what starts, what stays, what moves."""
+
+import hashlib
+
+import keras
+import numpy as np
+import pytest
+from absl import flags as absl_flags
+
+import train as train_script
+from errors import UserError
+from flags import resolve
+from models.googlenet_classifier import GoogLeNetClassifier
+from run_folder import build_task, load_network
+from tests.data.writers import write_seven_scenes
+from tests.runs import randomize
+from training import train
+from weights.pretrained import open_pretrained, start_from
+from weights.store import write_store
+
+MEAN_RGB = [90.0, 100.0, 110.0]
+TINY = ["--image_size=64", "--grid=2", "--depth=8", "--hidden=8", "--batch_size=4", "--verbose=0"]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """A converted classifier of three classes with weights that let images through."""
+    network = GoogLeNetClassifier(3, mean_rgb=MEAN_RGB)
+    network.build((None, 224, 224, 3))
+    randomize(network, seed=3)
+    path = tmp_path_factory.mktemp("weights") / "tiny.weights.h5"
+    facts = {
+        "classes": 3, "mean_rgb": MEAN_RGB, "has_classifier": True, "has_auxiliary": True,
+        "source": "tiny.caffemodel", "source_sha256": "0" * 64,
+    }  # fmt: skip
+    write_store(path, network, facts)
+    return path
+
+
+@pytest.fixture
+def configuration(tmp_path, monkeypatch):
+    """The resolved configuration of a command line on a tiny scene."""
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
+    write_seven_scenes(tmp_path / "data/7scenes", train=(1, 3), frames=4)
+
+    def resolved(*flags):
+        for flag in absl_flags.FLAGS.flags_by_module_dict()["flags"]:
+            flag.unparse()
+        base = ["--dataset=7scenes", "--scene=chess", f"--data_dir={tmp_path / 'data'}", *TINY]
+        absl_flags.FLAGS(["train.py", *base, f"--run_dir={tmp_path / 'run'}", *flags])
+        return resolve()
+
+    assert train_script  # has defined the flags
+    return resolved
+
+
+def made_task(configuration, model):
+    keras.utils.set_random_seed(0)
+    data = {"mean_rgb": MEAN_RGB, "initial_pose": [1.0, 2.0, 3.0, 1.0, 0.0, 0.0, 0.0]}
+    return build_task(configuration(f"--model={model}") | {"network": data})
+
+
+@pytest.mark.parametrize("model", ["joint_attention", "posenet", "lstm_posenet"])
+def test_only_the_starting_weights_change(model, store, configuration):
+    start = open_pretrained(store)
+    random, pretrained = (made_task(configuration, model).network for _ in range(2))
+    parts = start_from(pretrained, start)
+    assert parts == (["trunk"] if model == "joint_attention" else ["trunk", "auxiliary heads"])
+    moved = set()
+    for old, new in zip(random.weights, pretrained.weights, strict=True):
+        assert old.path == new.path
+        if not np.array_equal(old.numpy(), new.numpy()):
+            moved.add("/".join(new.path.split("/")[:3]))
+    inside = [path for path in moved if "/trunk" not in path]
+    # Auxiliary heads take their convolutions; their dense layers belong to images of 224 pixels.
+    expected = [f"task/network/auxiliary_head_{tap}" for tap in ("4a", "4d")]
+    assert sorted(inside) == ([] if model == "joint_attention" else expected)
+
+    images = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8)
+    theirs, ours = start.network.trunk(images), pretrained.trunk(images)
+    for tap in ours:
+        assert np.abs(theirs[tap]).max() > 1
+        np.testing.assert_array_equal(ours[tap], theirs[tap], err_msg=tap)
+
+
+def test_class_scores_start_only_among_as_many_classes(store):
+    start = open_pretrained(store)
+    parts = []
+    for classes in (3, 4):
+        network = GoogLeNetClassifier(classes)
+        network.build((None, 224, 224, 3))
+        parts.append(start_from(network, start))
+    assert parts[0] == ["trunk", "auxiliary heads", "class scores"]
+    assert parts[1] == ["trunk", "auxiliary heads"]
+
+
+def trained(configuration, *flags):
+    run = train(configuration("--epochs=1", *flags))
+    return run, load_network(run, "last")
+
+
+def changed_blocks(network, store):
+    source = open_pretrained(store).network.trunk
+    return {
+        layer.name
+        for layer, theirs in zip(
+            (network.trunk.conv1, *network.trunk.blocks), (source.conv1, *source.blocks),
+            strict=False,
+        )
+        if not all(map(np.array_equal, layer.get_weights(), theirs.get_weights()))
+    }  # fmt: skip
+
+
+def test_a_run_starts_from_the_file_and_leaves_frozen_blocks(store, configuration, capsys):
+    run, network = trained(configuration, f"--pretrained={store}", "--freeze=4e", "--model=posenet")
+    assert "starts the trunk, the auxiliary heads" in capsys.readouterr().out
+    assert changed_blocks(network, store) == {"inception_5a", "inception_5b"}
+    assert run.config["network"]["mean_rgb"] == MEAN_RGB
+    assert run.config["pretrained_sha256"] == hashlib.sha256(store.read_bytes()).hexdigest()
+
+
+def test_the_trunk_can_learn_at_a_rate_of_its_own(store, configuration):
+    flags = [f"--pretrained={store}", "--trunk_learning_rate_scale=0", "--layers=3b,4e"]
+    _, network = trained(configuration, *flags)
+    assert changed_blocks(network, store) == set()
+    assert np.abs(network.head.regress.kernel.numpy()).max() > 0
+
+
+def test_another_pretrained_file_is_another_run(store, configuration, tmp_path):
+    train(configuration("--epochs=1", f"--pretrained={store}", "--model=posenet"))
+    copy = tmp_path / "copy.weights.h5"
+    copy.write_bytes(store.read_bytes())
+    with pytest.raises(UserError, match="--pretrained="):
+        train(configuration("--epochs=1", f"--pretrained={copy}", "--model=posenet"))
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--pretrained=places205"], ["places205", "download", "convert_places_caffe.py"]),
+        (["--freeze=5b", "--layers=3b,4e"], ["--freeze=5b", "4e"]),
+    ],
+)
+def test_what_cannot_be(flags, words, configuration, monkeypatch, tmp_path):
+    monkeypatch.setenv("WHATWHERE_WEIGHTS", str(tmp_path))
+    with pytest.raises(UserError) as caught:
+        configuration(*flags)
+    assert all(word in str(caught.value) for word in words), caught.value

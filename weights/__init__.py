@@ -1,0 +1,1 @@
+"""Pretrained weights: Caffe's files, their conversion, and where the results lie."""
