@@ -18,66 +18,90 @@ import flags
 from errors import UserError, run_script
 
 NAMES = ("places205", "places365", "imagenet")
-ENDINGS = (".weights.h5", ".caffemodel")
 
-absl_flags.DEFINE_string(
-    "input", None, "Weights to convert: Caffe's .caffemodel or .caffemodel.h5 (of MIT, Princeton "
-    "or BVLC; what it is, is seen from its content), or .weights.h5 as this script writes it."
-)  # fmt: skip
-absl_flags.DEFINE_string(
-    "run_dir", None, "Convert the trained network of this run instead: of googlenet all, of other "
-    "models the trunk."
-)  # fmt: skip
-absl_flags.DEFINE_string(
-    "output", None, "File to write: .weights.h5 for --pretrained=FILE, or .caffemodel, which gets "
-    "a .prototxt beside it."
-)  # fmt: skip
-absl_flags.DEFINE_enum(
-    "name", None, NAMES, "Instead of --output: put the weights where --pretrained=NAME looks, "
-    "$WHATWHERE_WEIGHTS or ~/.cache/whatwhere."
-)  # fmt: skip
-absl_flags.DEFINE_string(
-    "mean", None, "Mean of the images that a Caffe model was trained on: its mean.binaryproto, or "
-    "RED,GREEN,BLUE in 0..255. Default 123,117,104, and with 365 classes 116.68,112.51,104.05."
-)  # fmt: skip
-absl_flags.DEFINE_bool("trunk_only", False, "Leave out the classifiers of a Caffe model.")
-absl_flags.DEFINE_enum(
-    "caffe_format", "v2", ("v1", "v2"), "Layer format of a .caffemodel to write."
-)
+
+def define_flags() -> None:
+    """Flags of this script."""
+    absl_flags.DEFINE_string(
+        "input", None, "Weights to convert: Caffe's .caffemodel or .caffemodel.h5 (of MIT, "
+        "Princeton or BVLC; which, is seen from the content), or a .weights.h5 of this script."
+    )  # fmt: skip
+    absl_flags.DEFINE_string(
+        "run_dir", None, "Convert the trained network of this run instead: of googlenet all, of "
+        "other models the trunk."
+    )  # fmt: skip
+    absl_flags.DEFINE_string(
+        "output", None, "File to write: .weights.h5 for --pretrained=FILE, or .caffemodel, which "
+        "gets a .prototxt beside it."
+    )  # fmt: skip
+    absl_flags.DEFINE_enum(
+        "name", None, NAMES, "Instead of --output: put the weights where --pretrained=NAME looks, "
+        "$WHATWHERE_WEIGHTS or ~/.cache/whatwhere."
+    )  # fmt: skip
+    absl_flags.DEFINE_string(
+        "mean", None, "Mean of the images that a Caffe model was trained on: its "
+        "mean.binaryproto, or RED,GREEN,BLUE in 0..255. Default 123,117,104, and with 365 classes "
+        "116.68,112.51,104.05."
+    )  # fmt: skip
+    absl_flags.DEFINE_bool("trunk_only", False, "Leave out the classifiers of a Caffe model.")
+    absl_flags.DEFINE_enum(
+        "caffe_format", "v2", ("v1", "v2"), "Layer format of a .caffemodel to write."
+    )
 
 
 def main(arguments: list[str]) -> None:
-    """Converts in the direction that input and output tell."""
+    """Converts what the flags name."""
     flags.reject_positional(arguments)
     values = absl_flags.FLAGS
-    if bool(values.input) == bool(values.run_dir):
+    convert(
+        values.input, values.run_dir, values.output, values.name, values.mean,
+        values.trunk_only, values.caffe_format,
+    )  # fmt: skip
+
+
+def convert(
+    input: str | None = None,
+    run_dir: str | None = None,
+    output: str | None = None,
+    name: str | None = None,
+    mean: str | None = None,
+    trunk_only: bool = False,
+    caffe_format: str = "v2",
+) -> None:
+    """Converts in the direction that the output's ending tells; arguments are the flags.
+
+    Raises:
+        UserError: Flags that do not go together, or what the conversion raises.
+    """
+    if bool(input) == bool(run_dir):
         raise UserError("give one of --input=FILE and --run_dir=RUN")
-    if bool(values.output) == bool(values.name):
+    if bool(output) == bool(name):
         raise UserError(f"give one of --output=FILE and --name={'|'.join(NAMES)}")
     from weights import conversion, store
 
-    output = Path(values.output or store.named_path(values.name)).expanduser()
-    if not output.name.endswith(ENDINGS):
-        raise UserError(f"--output={output} must end in {' or '.join(ENDINGS)}")
-    to_caffe = output.name.endswith(".caffemodel")
-    if values.run_dir:
-        if not to_caffe:
-            raise UserError(f"--run_dir goes with --output=FILE.caffemodel, not {output.name}")
-        run_dir = Path(values.run_dir).expanduser()
-        conversion.run_to_caffe(run_dir, output, values.caffe_format == "v1")
-    elif to_caffe:
-        conversion.keras_to_caffe(
-            Path(values.input).expanduser(), output, values.caffe_format == "v1"
-        )
+    target = Path(output).expanduser() if output else store.named_path(name)
+    v1 = caffe_format == "v1"
+    if target.name.endswith(".caffemodel"):
+        if run_dir:
+            conversion.run_to_caffe(Path(run_dir).expanduser(), target, v1)
+        else:
+            conversion.keras_to_caffe(Path(input).expanduser(), target, v1)
+    elif not target.name.endswith(store.ENDING):
+        raise UserError(f"--output={output} must end in {store.ENDING} or .caffemodel")
+    elif run_dir:
+        raise UserError("--run_dir goes with --output=FILE.caffemodel, which can be converted on")
     else:
-        conversion.caffe_to_keras(
-            Path(values.input).expanduser(), output, _mean(values.mean), values.trunk_only
-        )
-        value = values.name or output
-        print(f"use it with: python train.py --pretrained={value}")
+        source = Path(input).expanduser()
+        conversion.caffe_to_keras(source, target, parse_mean(mean), trunk_only)
+        print(f"use it with: python train.py --pretrained={name or target}")
 
 
-def _mean(text: str | None) -> tuple[float, float, float] | None:
+def parse_mean(text: str | None) -> tuple[float, float, float] | None:
+    """Red, green, blue from `--mean`; None for None.
+
+    Raises:
+        UserError: It is neither three numbers in 0..255 nor a mean image.
+    """
     if text is None:
         return None
     from weights.caffe_files import read_mean
@@ -92,4 +116,5 @@ def _mean(text: str | None) -> tuple[float, float, float] | None:
 
 
 if __name__ == "__main__":
+    define_flags()
     run_script(main)
