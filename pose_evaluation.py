@@ -13,7 +13,12 @@ __all__ = ["baselines", "metrics", "table", "write_predictions", "write_report"]
 
 def metrics(config: dict, tested: Split, outputs: dict[str, np.ndarray]) -> dict:
     """What metrics.json says about the network."""
-    return pose_results.pose_metrics(tested.targets, outputs["pose"])
+    found = pose_results.pose_metrics(tested.targets, outputs["pose"])
+    if "uncertainty" in outputs:
+        found["uncertainty"] = pose_results.uncertainty_metrics(
+            tested.targets, outputs["pose"], outputs["uncertainty"]
+        )
+    return found
 
 
 def baselines(
@@ -44,8 +49,9 @@ def write_predictions(
     `chosen` are [N] rows of T layer names, None for a network without gates.
     """
     pose_results.write_predictions_csv(
-        path, tested.names, tested.sequence_of, tested.targets, outputs["pose"], chosen
-    )
+        path, tested.names, tested.sequence_of, tested.targets, outputs["pose"], chosen,
+        outputs.get("uncertainty"),
+    )  # fmt: skip
     rows = pose_results.read_predictions_csv(path)
     groups = pose_results.choose_images(rows.position_error_m, rows.orientation_error_deg)
     return {row for group in groups.values() for row in group}

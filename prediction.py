@@ -15,7 +15,7 @@ from data.images import decode_rgb, resize_short_side, resize_square
 from errors import UserError
 from report.attention_figures import attention_panel
 from serving import Predictor, crops
-from tasks.pose_results import chosen_layers
+from tasks.pose_results import UNCERTAINTY_COLUMNS, chosen_layers
 
 BATCH = 16
 COLUMNS = {
@@ -55,7 +55,8 @@ def predict(
     with _rows_to(output) as file:
         writer = csv.writer(file, lineterminator="\n")
         layer_columns = (f"layer_step{step}" for step in range(1, steps + 1))
-        writer.writerow(["image", *COLUMNS[task], *layer_columns])
+        spread = UNCERTAINTY_COLUMNS if "uncertainty" in description["outputs"] else ()
+        writer.writerow(["image", *COLUMNS[task], *spread, *layer_columns])
         done = 0
         for names, batch in batches(images, skip_bad, task):
             outputs = predictor(batch)
@@ -128,9 +129,10 @@ def _prepared(path: Path, task: str) -> np.ndarray:
 
 
 def _answers(outputs: dict[str, np.ndarray], description: dict) -> list[list[str]]:
-    """The cells under the task's `COLUMNS`, a row an image."""
+    """The cells under the task's `COLUMNS`, and those of a spread if there is one."""
     if "pose" in outputs:
-        return [[f"{value:.9g}" for value in pose] for pose in outputs["pose"]]
+        parts = [outputs[name] for name in ("pose", "uncertainty") if name in outputs]
+        return [[f"{value:.9g}" for value in row] for row in np.concatenate(parts, axis=1)]
     classes, best = description["classes"], outputs["logits"].argmax(axis=-1)
     return [
         [classes[label], f"{shares[label]:.9g}"]

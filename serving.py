@@ -25,6 +25,10 @@ OUTPUTS = {
         "meaning": "camera centre in world coordinates, metres; camera-to-world rotation as a "
         "unit quaternion, qw >= 0",
     },
+    "uncertainty": {
+        "columns": ["metres", "degrees"],
+        "meaning": "spread of the samples that the pose is the mean of, root mean square",
+    },
     "logits": {"meaning": "[B, K]: a score of each of the `classes`, the largest is the answer"},
     "probabilities": {"meaning": "[B, K]: softmax of the logits; the classes sum to 1"},
     "layer_gates": {"meaning": "[B, T, L]: 1 at the layer that a step reads, 0 at the others"},

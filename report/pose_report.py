@@ -9,6 +9,7 @@ from report.image_gallery import gallery_figure
 from report.page import Page
 from report.run_files import SplitResults, read_split
 from report.trajectory import trajectory_figure
+from report.uncertainty_figure import uncertainty_figure
 from tasks.pose_results import Predictions
 
 _MEASURES = (
@@ -40,6 +41,7 @@ def write_report(run_path: Path, split: str) -> Path:
     _add_summary(page, results)
     _add_trajectory(page, results)
     _add_errors(page, results)
+    _add_uncertainty(page, results)
     sections.add_layers(page, results)
     sections.add_attention(
         page,
@@ -147,6 +149,28 @@ def error_text(predictions: Predictions, row: int) -> str:
     position = style.quantity(predictions.position_error_m[row], "m")
     orientation = style.quantity(predictions.orientation_error_deg[row], "°")
     return f"{position}   {orientation}"
+
+
+def _add_uncertainty(page: Page, results: SplitResults) -> None:
+    predictions = results.predictions
+    if predictions.uncertainty is None:
+        return
+    page.heading("Whether it knows when it errs")
+    figure = uncertainty_figure(
+        predictions.uncertainty, predictions.position_error_m, predictions.orientation_error_deg
+    )
+    found = results.metrics.get("uncertainty", {})
+    told = "; ".join(
+        f"{name}: rank correlation {found[name]['rank_correlation']:.2f}, the median error is "
+        f"{found[name]['error_per_spread']:.1f} times the spread"
+        for name in found
+    )
+    page.figure(
+        style.save(figure, results.figures / "uncertainty.png"),
+        "Errors against predicted spread",
+        "The error of each image against the spread of the poses that dropout draws for it: the "
+        f"more the line rises, the better the spread tells bad answers from good ones. {told}",
+    )
 
 
 def _quantity(value: float | None, unit: str) -> str:

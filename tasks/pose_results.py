@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.stats import rankdata
 
 from data import poses
 from errors import UserError
@@ -22,6 +23,7 @@ COLUMNS = (
     *("true_x", "true_y", "true_z", "true_qw", "true_qx", "true_qy", "true_qz"),
     *("position_error_m", "orientation_error_deg"),
 )
+UNCERTAINTY_COLUMNS = ("uncertainty_m", "uncertainty_deg")
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Predictions:
         position_error_m: [N] metres.
         orientation_error_deg: [N] degrees.
         layers: [N] rows of T chosen layer names; empty rows for a network without gates.
+        uncertainty: [N, 2] spread of the network's samples in metres and degrees, or None.
     """
 
     names: list[str]
@@ -45,6 +48,7 @@ class Predictions:
     position_error_m: np.ndarray
     orientation_error_deg: np.ndarray
     layers: list[list[str]]
+    uncertainty: np.ndarray | None = None
 
 
 def pose_metrics(truth: np.ndarray, predicted: np.ndarray) -> dict[str, object]:
@@ -79,6 +83,37 @@ def pose_metrics(truth: np.ndarray, predicted: np.ndarray) -> dict[str, object]:
         },
         "images": len(truth),
     }
+
+
+def uncertainty_metrics(
+    truth: np.ndarray, predicted: np.ndarray, uncertainty: np.ndarray
+) -> dict[str, dict[str, float]]:
+    """How well the spread of a network's samples foretells its errors.
+
+    Args:
+        truth: [N, 7] true poses.
+        predicted: [N, 7] predicted poses.
+        uncertainty: [N, 2] spread in metres and degrees.
+
+    Returns:
+        For `position` and `orientation`: `rank_correlation` of spread and error (Spearman; 1 if
+        the images come in the same order by both, 0 if the spread says nothing), and
+        `error_per_spread`, the median of error / spread: what to multiply a spread by so that half
+        of the errors are below it.
+    """
+    errors = (
+        poses.position_error_m(truth, predicted),
+        poses.orientation_error_deg(truth, predicted),
+    )
+    found = {}
+    for name, error, spread in zip(("position", "orientation"), errors, uncertainty.T, strict=True):
+        ranks = [rankdata(values) for values in (error, spread)]
+        varied = all(np.ptp(rank) > 0 for rank in ranks)
+        found[name] = {
+            "rank_correlation": float(np.corrcoef(ranks)[0, 1]) if varied else 0.0,
+            "error_per_spread": float(np.median(error / np.maximum(spread, 1e-9))),
+        }
+    return found
 
 
 def retrieve(
@@ -199,6 +234,7 @@ def write_predictions_csv(
     truth: np.ndarray,
     predicted: np.ndarray,
     layers: Sequence[Sequence[str]] | None = None,
+    uncertainty: np.ndarray | None = None,
 ) -> None:
     """Writes one row an image, numbers with the 9 digits that keep a float32 exact.
 
@@ -209,6 +245,7 @@ def write_predictions_csv(
         truth: [N, 7] true poses.
         predicted: [N, 7] predicted poses.
         layers: [N] rows of T chosen layer names (see `chosen_layers`), for networks with gates.
+        uncertainty: [N, 2] metres and degrees, for networks that know theirs.
 
     Raises:
         ValueError: If the arguments differ in length.
@@ -220,12 +257,14 @@ def write_predictions_csv(
             truth,
             poses.position_error_m(truth, predicted),
             poses.orientation_error_deg(truth, predicted),
+            *(() if uncertainty is None else (uncertainty,)),
         ]
     )
+    columns = COLUMNS if uncertainty is None else COLUMNS + UNCERTAINTY_COLUMNS
     steps = len(layers[0]) if len(layers) else 0
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow([*COLUMNS, *_layer_columns(steps)])
+        writer.writerow([*columns, *_layer_columns(steps)])
         for name, sequence, row, chosen in zip(names, sequences, numbers, layers, strict=True):
             writer.writerow([name, sequence, *(f"{value:.9g}" for value in row), *chosen])
 
@@ -236,33 +275,37 @@ def read_predictions_csv(path: Path) -> Predictions:
     Raises:
         UserError: If the file is missing, or a line does not have its columns or its numbers.
     """
-    numeric = range(2, len(COLUMNS))
+    columns = COLUMNS
     names, sequences, numbers, layers = [], [], [], []
     try:
         with path.open(newline="", encoding="utf-8") as file:
             reader = csv.reader(file)
             header = next(reader, [])
-            if header != [*COLUMNS, *_layer_columns(len(header) - len(COLUMNS))]:
+            if UNCERTAINTY_COLUMNS[0] in header:
+                columns = COLUMNS + UNCERTAINTY_COLUMNS
+            if header != [*columns, *_layer_columns(len(header) - len(columns))]:
                 raise UserError(f"{path} does not have the columns of a predictions file")
             for row in reader:
                 try:
                     if len(row) != len(header):
                         raise ValueError
-                    numbers.append([float(row[column]) for column in numeric])
+                    numbers.append([float(cell) for cell in row[2 : len(columns)]])
                 except ValueError:
                     raise UserError(
                         f"{path}, line {reader.line_num}: expected {len(header)} columns with "
-                        f"numbers from the third to number {len(COLUMNS)}; run eval.py again"
+                        f"numbers from the third to number {len(columns)}; run eval.py again"
                     ) from None
                 names.append(row[0])
                 sequences.append(row[1])
-                layers.append(row[len(COLUMNS) :])
+                layers.append(row[len(columns) :])
     except FileNotFoundError:
         raise UserError(f"{path} is missing; run eval.py on this run first") from None
-    table = np.array(numbers, dtype=np.float64).reshape(-1, len(COLUMNS) - 2)
+    table = np.array(numbers, dtype=np.float64).reshape(-1, len(columns) - 2)
+    uncertainty = table[:, 16:] if columns != COLUMNS else None
     return Predictions(
-        names, sequences, table[:, :7], table[:, 7:14], table[:, 14], table[:, 15], layers
-    )
+        names, sequences, table[:, :7], table[:, 7:14], table[:, 14], table[:, 15], layers,
+        uncertainty,
+    )  # fmt: skip
 
 
 def _layer_columns(steps: int) -> list[str]:

@@ -16,7 +16,7 @@ from data.pipeline import Split
 from errors import UserError
 from prediction import overlay_paths, predict
 from run_folder import load_network
-from serving import open_exported, open_run
+from serving import export_saved_model, open_exported, open_run
 from tasks.scene_results import chosen_layers, probabilities
 from tests.runs import CLASSES, make_run, make_scene_run
 
@@ -209,3 +209,16 @@ def test_scripts_print_one_line_and_end_with_status_2(arguments, words):
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1
     assert words in done.stderr
+
+
+def test_a_bayesian_network_gives_its_spread_live_and_exported(tmp_path, photographs, capsys):
+    run = make_run(tmp_path / "bayesian", model="bayesian_posenet")
+    export_saved_model(run.path, tmp_path / "exported")
+    for predictor in (open_run(run.path), open_exported(tmp_path / "exported")):
+        assert predictor.description["outputs"]["uncertainty"]["shape"] == [None, 2]
+        predict(predictor, photographs[:2])
+        header, *lines = csv.reader(io.StringIO(capsys.readouterr().out))
+        assert header == [*HEADER, "uncertainty_m", "uncertainty_deg"]
+        spread = np.array([line[8:] for line in lines], float)
+        assert spread.shape == (2, 2)
+        assert (spread > 0).all()

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 from scipy.spatial.transform import Rotation
 
+from data import poses
 from tasks import pose_results
 
 LAYERS = ("3b", "4e", "5b")
@@ -68,6 +69,16 @@ def made_up_gates(images: int, steps: int = STEPS, layers: int = len(LAYERS)) ->
     return np.eye(layers, dtype=np.float32)[chosen]
 
 
+def made_up_spread(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """A spread [N, 2] in metres and degrees that follows the errors, with noise."""
+    errors = [
+        poses.position_error_m(truth, predicted),
+        poses.orientation_error_deg(truth, predicted),
+    ]
+    noise = np.random.default_rng(5).lognormal(0, 0.4, (len(truth), 2))
+    return 0.5 * np.stack(errors, axis=-1) * noise
+
+
 def write_history(path: Path, epochs: int = 12, *, attention: bool = True) -> None:
     fall = 0.3 + np.exp(-np.arange(epochs) / 3)
     columns = {"epoch": np.arange(epochs), "loss": 3 * fall, "pose_loss": 2.8 * fall}
@@ -97,8 +108,11 @@ def write_run(
     images: np.ndarray | None = None,
     sequences: int = 2,
     frames: int = 12,
+    uncertain: bool = False,
 ) -> Path:
     """Writes a run of `joint_attention`, or of `posenet` without attention.
+
+    One that is `uncertain` says how far each answer may be off, and is right on average.
 
     `images` [N, S, S, 3] are taken in turn; without it they are noise of 32 pixels.
     """
@@ -117,8 +131,11 @@ def write_run(
         truth,
         predicted,
         pose_results.chosen_layers(gates, LAYERS) if attention else None,
+        spread := made_up_spread(truth, predicted) if uncertain else None,
     )
     metrics = pose_results.pose_metrics(truth, predicted)
+    if uncertain:
+        metrics["uncertainty"] = pose_results.uncertainty_metrics(truth, predicted, spread)
     metrics["baselines"] = {
         "mean_pose": pose_results.pose_metrics(truth, disturb(truth, 0.6, 25.0, 8)),
         "retrieval": pose_results.pose_metrics(truth, disturb(truth, 0.15, 7.0, 9)),

@@ -172,3 +172,13 @@ def test_report_needs_neither_keras_nor_tensorflow():
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert result.stdout.strip() == "[]"
+
+
+def test_a_network_that_knows_its_uncertainty_shows_it(tmp_path, posenet):
+    path = runs.write_run(tmp_path / "bayesian", attention=False, uncertain=True)
+    page = write_report(path, "test")
+    heading = "Whether it knows when it errs"
+    assert heading in Outline(page.read_text()).headings
+    assert heading not in Outline(posenet.read_text()).headings
+    assert (path / "test/figures/uncertainty.png").stat().st_size > 0
+    assert re.search(r"position: rank correlation 0\.\d\d", page.read_text())

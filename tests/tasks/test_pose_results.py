@@ -156,6 +156,38 @@ def test_a_network_without_gates_has_no_layer_columns(tmp_path):
     assert pose_results.read_predictions_csv(path).layers == [[]]
 
 
+def test_an_uncertainty_has_columns_of_its_own_before_the_layers(tmp_path):
+    path = tmp_path / "predictions.csv"
+    truth, predicted = np.array([pose(1)]), np.array([pose(3, 90)])
+    spread = np.array([[0.25, 3.5]])
+    pose_results.write_predictions_csv(path, ["a"], ["s"], truth, predicted, [["3b"]], spread)
+    header, row = path.read_text().splitlines()
+    assert header.endswith("orientation_error_deg,uncertainty_m,uncertainty_deg,layer_step1")
+    assert row.endswith(",0.25,3.5,3b")
+    back = pose_results.read_predictions_csv(path)
+    np.testing.assert_array_equal(back.uncertainty, spread)
+    assert back.layers == [["3b"]]
+    assert back.position_error_m == 2
+
+
+def test_uncertainty_metrics_by_hand():
+    truth = np.array([pose(0)] * 4)
+    predicted = np.array([pose(1, 10), pose(2, 20), pose(3, 30), pose(4, 40)])
+    # Position: in the order of the errors, half of them. Orientation: in the opposite order.
+    spread = np.array([[0.5, 40], [1.0, 30], [1.5, 20], [2.0, 10]])
+    found = pose_results.uncertainty_metrics(truth, predicted, spread)
+    assert found["position"] == pytest.approx({"rank_correlation": 1, "error_per_spread": 2})
+    assert found["orientation"]["rank_correlation"] == pytest.approx(-1)
+    # Errors over spreads: 1/4, 2/3, 3/2, 4.
+    assert found["orientation"]["error_per_spread"] == pytest.approx((2 / 3 + 3 / 2) / 2)
+
+
+def test_a_spread_that_is_always_the_same_tells_nothing():
+    truth, predicted = np.array([pose(0)] * 2), np.array([pose(1), pose(2)])
+    found = pose_results.uncertainty_metrics(truth, predicted, np.ones((2, 2)))
+    assert found["position"]["rank_correlation"] == 0
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

@@ -1,0 +1,51 @@
+"""Whether a network knows when it errs: errors against the spread of its samples."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from report import style
+
+GROUPS = 5  # of images, of equal size, by spread
+FLOOR = 1e-6  # a logarithmic axis has no place for 0
+
+
+def uncertainty_figure(
+    uncertainty: np.ndarray, position_error_m: np.ndarray, orientation_error_deg: np.ndarray
+) -> Figure:
+    """Draws the error of each image against its predicted spread, and the median of each fifth.
+
+    Args:
+        uncertainty: [N, 2] spread in metres and degrees.
+        position_error_m: [N].
+        orientation_error_deg: [N].
+    """
+    figure = style.new_figure(3.4)
+    for axes, spread, error, title, unit in zip(
+        figure.subplots(1, 2),
+        uncertainty.T,
+        (position_error_m, orientation_error_deg),
+        ("Position", "Orientation"),
+        ("m", "degrees"),
+        strict=True,
+    ):
+        style.tidy(axes, title=title, x=f"spread of the samples ({unit})")
+        axes.set_ylabel(f"error ({unit})", fontsize=9)
+        _draw(axes, np.maximum(spread, FLOOR), np.maximum(error, FLOOR))
+    return figure
+
+
+def _draw(axes: Axes, spread: np.ndarray, error: np.ndarray) -> None:
+    axes.set(xscale="log", yscale="log")
+    axes.scatter(spread, error, s=7, color=style.MUTED, alpha=0.45, linewidths=0)
+    order = np.argsort(spread, kind="stable")
+    groups = [group for group in np.array_split(order, GROUPS) if len(group)]
+    axes.plot(
+        [np.median(spread[group]) for group in groups],
+        [np.median(error[group]) for group in groups],
+        color=style.PREDICTION,
+        marker="o",
+        markersize=4,
+        label="median of each fifth of the images",
+    )
+    axes.legend(frameon=False, fontsize=8, loc="upper left")
