@@ -16,7 +16,7 @@ demo: $(VENV)/ready
 test: lint $(VENV)/ready-dev
 	$(BIN)/python -m pytest
 	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/models tests/tasks/test_pose.py \
-		tests/tasks/test_pose_task.py tests/tasks/test_optimizer.py
+		tests/tasks/test_pose_task.py tests/tasks/test_scene_task.py tests/tasks/test_optimizer.py
 
 lint: $(VENV)/ready-dev
 	$(BIN)/ruff check .

@@ -118,7 +118,7 @@ def define_training() -> None:
     flags.DEFINE_float("l2", 2e-4, "Penalty on squared kernels (5.1: lambda).")
     flags.DEFINE_string("pose_loss", "l2", "l2 (equation 4.5) or learned (its weights are).")
     flags.DEFINE_float("beta", None, "Weight of orientation (5.1); the default is the scene's.")
-    flags.DEFINE_float("auxiliary_weight", 0.3, "Of the auxiliary pose losses in training.")
+    flags.DEFINE_float("auxiliary_weight", 0.3, "Of the auxiliary predictions' losses in training.")
     flags.DEFINE_float(
         "attention_weight",
         0.03,
@@ -163,7 +163,7 @@ def resolve() -> dict:
     if config["pretrained"]:
         from weights.store import resolve as find_weights
 
-        config["pretrained"] = str(find_weights(config["pretrained"]))
+        config["pretrained"] = os.path.abspath(find_weights(config["pretrained"]))
     if config["grid"] is None:
         config["grid"] = max(1, config["image_size"] // 32)
     run_dir = config["run_dir"] or "runs/{dataset}-{scene}-{model}".format(**config)
@@ -237,6 +237,8 @@ def _check_names(config: dict) -> None:
         raise UserError(
             f"--freeze={config['freeze']} is no block of this trunk: {', '.join(trunk)}"
         )
+    if config["freeze"] and not config["pretrained"]:
+        raise UserError(f"--freeze={config['freeze']} would keep random weights: add --pretrained")
     fitting = [name for name, network in NETWORKS.items() if config["task"] in network.tasks]
     if config["model"] not in fitting:
         raise UserError(

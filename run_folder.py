@@ -98,11 +98,18 @@ class RunFolder:
         return folder
 
     def _require_same(self, config: dict) -> None:
-        free = {*NOT_IN_CONFIG, "versions", "git_revision"}
-        for name in sorted(config.keys() - free):
+        # A file of weights is known by its content, wherever it lies now.
+        free = {*NOT_IN_CONFIG, "versions", "git_revision", "pretrained"}
+        # Other weights bring another mean, which is then no fault of the images.
+        for name in sorted(config.keys() - free, key=lambda name: (name in FROM_DATA, name)):
             before, now = self.config.get(name), config[name]
             if _same(before, now):
                 continue
+            if name == "pretrained_sha256":
+                raise UserError(
+                    f"{self.path} holds a run that starts otherwise: give the --pretrained that it "
+                    "has, or another --run_dir"
+                )
             if name in FROM_DATA:
                 raise UserError(f"{self.path} holds a run on other images: give another --run_dir")
             raise UserError(

@@ -114,8 +114,7 @@ def describe_data(training: Split, validation: Split | None, start: Pretrained |
     else:
         facts["network"]["classes"] = len(training.classes)
         facts["class_names"] = list(training.classes)
-    if start:
-        facts["pretrained_sha256"] = start.sha256
+    facts["pretrained_sha256"] = start.sha256 if start else None
     return facts
 
 

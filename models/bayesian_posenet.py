@@ -6,6 +6,8 @@ from keras import ops
 from models.pose_head import unit
 from models.posenet import PoseNet
 
+MASKS = 0  # the seed that the samples' dropout is drawn from
+
 
 @keras.saving.register_keras_serializable("whatwhere")
 class BayesianPoseNet(PoseNet):
@@ -15,7 +17,9 @@ class BayesianPoseNet(PoseNet):
     square distance of the samples from their mean, in metres, and the root mean square angle
     between the samples' orientations and theirs, in degrees.
 
-    Training is `PoseNet`'s: the two differ in how they answer.
+    What dropout leaves out is drawn once and for all, the same for every image: an image has one
+    answer, alone or in a batch, live or exported. Training is `PoseNet`'s: the two differ in how
+    they answer.
 
     Args:
         samples: Poses drawn for one image.
@@ -33,11 +37,13 @@ class BayesianPoseNet(PoseNet):
     def answer(self, described, training):
         if training:
             return super().answer(described, training)
+        kept = keras.random.dropout(
+            ops.ones((self.samples, self.features)), self.dropout.rate, seed=MASKS
+        )
         # Only what comes after dropout is computed once a sample.
-        repeated = ops.repeat(described, self.samples, axis=0)
-        drawn = self.head(self.dropout(repeated, training=True))
-        drawn = ops.reshape(drawn, (-1, self.samples, 7))
-        mean, uncertainty = summarize(drawn)
+        drawn = ops.cast(described, "float32")[:, None] * kept
+        drawn = self.head(ops.reshape(drawn, (-1, self.features)))
+        mean, uncertainty = summarize(ops.reshape(drawn, (-1, self.samples, 7)))
         return {"pose": mean, "uncertainty": uncertainty}
 
 

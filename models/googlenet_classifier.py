@@ -42,7 +42,7 @@ class GoogLeNetClassifier(keras.Model):
         }
         regularizer = keras.regularizers.L2(l2) if l2 else None
         self.trunk = GoogLeNet(mean_rgb, l2=l2, name="trunk")
-        self.dropout = layers.Dropout(dropout, seed=seed, name="dropout")
+        self.dropout = layers.Dropout(dropout, seed=seed, dtype="float32", name="dropout")
         self.head = ClassHead(classes, regularizer, name="class_head")
         self.auxiliary_heads = [
             AuxiliaryHead(

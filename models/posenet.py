@@ -72,7 +72,7 @@ class PoseNet(keras.Model):
 
     def call(self, images, training=False):
         maps = self.trunk(images)
-        pooled = ops.mean(maps["5b"], axis=(1, 2))
+        pooled = ops.mean(ops.cast(maps["5b"], "float32"), axis=(1, 2))
         outputs = self.answer(self.dense(pooled), training)
         if training:
             outputs["auxiliary"] = [

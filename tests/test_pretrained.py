@@ -2,6 +2,7 @@
 
 import hashlib
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -85,13 +86,16 @@ def test_only_the_starting_weights_change(model, store, configuration):
 
 def test_class_scores_start_only_among_as_many_classes(store):
     start = open_pretrained(store)
-    parts = []
-    for classes in (3, 4):
-        network = GoogLeNetClassifier(classes)
+    same, other = (GoogLeNetClassifier(classes) for classes in (3, 4))
+    for network in (same, other):
         network.build((None, 224, 224, 3))
-        parts.append(start_from(network, start))
-    assert parts[0] == ["trunk", "auxiliary heads", "class scores"]
-    assert parts[1] == ["trunk", "auxiliary heads"]
+    assert start_from(same, start) == ["trunk", "auxiliary heads", "class scores"]
+    for ours, theirs in zip(same.weights, start.network.weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs, err_msg=ours.path)
+    assert start_from(other, start) == ["trunk", "auxiliary heads"]
+    for ours, theirs in zip(other.auxiliary_heads, start.network.auxiliary_heads, strict=True):
+        np.testing.assert_array_equal(ours.dense.kernel, theirs.dense.kernel)
+        assert ours.head.score.kernel.shape != theirs.head.score.kernel.shape
 
 
 def trained(configuration, *flags):
@@ -104,7 +108,9 @@ def changed_blocks(network, store):
     return {
         layer.name
         for layer, theirs in zip(
-            (network.trunk.conv1, *network.trunk.blocks), (source.conv1, *source.blocks),
+            (network.trunk.conv1, network.trunk.conv2_reduce, network.trunk.conv2,
+             *network.trunk.blocks),
+            (source.conv1, source.conv2_reduce, source.conv2, *source.blocks),
             strict=False,
         )
         if not all(map(np.array_equal, layer.get_weights(), theirs.get_weights()))
@@ -121,17 +127,24 @@ def test_a_run_starts_from_the_file_and_leaves_frozen_blocks(store, configuratio
 
 def test_the_trunk_can_learn_at_a_rate_of_its_own(store, configuration):
     flags = [f"--pretrained={store}", "--trunk_learning_rate_scale=0", "--layers=3b,4e"]
-    _, network = trained(configuration, *flags)
+    run, network = trained(configuration, *flags)
     assert changed_blocks(network, store) == set()
-    assert np.abs(network.head.regress.kernel.numpy()).max() > 0
+    keras.utils.set_random_seed(run.config["seed"])
+    new = build_task(run.config).network
+    assert not np.array_equal(network.head.regress.kernel, new.head.regress.kernel)
 
 
-def test_another_pretrained_file_is_another_run(store, configuration, tmp_path):
-    train(configuration("--epochs=1", f"--pretrained={store}", "--model=posenet"))
+def test_other_weights_are_another_run_but_not_another_place(store, configuration, tmp_path):
+    flags = ["--epochs=1", "--model=posenet"]
+    run = train(configuration(*flags, f"--pretrained={store}"))
     copy = tmp_path / "copy.weights.h5"
     copy.write_bytes(store.read_bytes())
-    with pytest.raises(UserError, match="--pretrained="):
-        train(configuration("--epochs=1", f"--pretrained={copy}", "--model=posenet"))
+    assert train(configuration(*flags, f"--pretrained={copy}")).config == run.config
+    with h5py.File(copy, "a") as file:
+        file.attrs["note"] = "changed"
+    for other in ([f"--pretrained={copy}"], []):
+        with pytest.raises(UserError, match="--pretrained that it has"):
+            train(configuration(*flags, *other))
 
 
 @pytest.mark.parametrize(
@@ -139,6 +152,7 @@ def test_another_pretrained_file_is_another_run(store, configuration, tmp_path):
     [
         (["--pretrained=places205"], ["places205", "download", "convert_places_caffe.py"]),
         (["--freeze=5b", "--layers=3b,4e"], ["--freeze=5b", "4e"]),
+        (["--freeze=3a"], ["--freeze=3a", "random", "--pretrained"]),
     ],
 )
 def test_what_cannot_be(flags, words, configuration, monkeypatch, tmp_path):

@@ -73,6 +73,13 @@ def read_mean(path: str | Path) -> tuple[float, float, float]:
     return red, green, blue
 
 
+def encode_mean(mean_rgb: Sequence[float]) -> bytes:
+    """The bytes of a mean image of one pixel (`.binaryproto`): blue, green, red, in 0..255."""
+    message = build_messages().BlobProto(num=1, channels=3, height=1, width=1)
+    message.data.extend(reversed(list(mean_rgb)))
+    return message.SerializeToString()
+
+
 def write_caffemodel(
     path: str | Path, layers: Mapping[str, Sequence[np.ndarray]], v1: bool = False
 ) -> None:

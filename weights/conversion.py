@@ -1,6 +1,8 @@
 """The conversions themselves, with a report of what was found."""
 
-from collections.abc import Callable, Collection
+import contextlib
+import tempfile
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import keras
@@ -9,10 +11,22 @@ import numpy as np
 from errors import UserError
 from models.googlenet import TAPS
 from models.googlenet_classifier import GoogLeNetClassifier
-from weights.caffe_files import Blobs, encode_caffemodel, read_caffe_as
+from weights.caffe_files import (
+    Blobs,
+    encode_caffemodel,
+    encode_mean,
+    read_caffe_as,
+    read_mean,
+)
 from weights.caffe_prototxt import deploy_prototxt
 from weights.file_checks import sha256, whole_file
-from weights.googlenet_blobs import IMAGE_SIZE, blobs_from_network, find_layer, network_from_blobs
+from weights.googlenet_blobs import (
+    IMAGE_SIZE,
+    blobs_from_network,
+    empty_layer,
+    find_layer,
+    network_from_blobs,
+)
 from weights.layer_names import LAYER_NAMES, PARTS, layers_of
 from weights.opencv_check import NoOpenCV, differences, keras_maps, opencv_maps
 from weights.store import read_store, write_store
@@ -35,7 +49,8 @@ def caffe_to_keras(
     Args:
         source: Caffe's file.
         output: File to write, ending in `.weights.h5`.
-        mean_rgb: Of the images that it was trained on, 0..255; None takes the usual one.
+        mean_rgb: Of the images that it was trained on, 0..255; None takes the one in the file
+            beside it that `mean_path` names, else the usual one.
         trunk_only: Leave its classifiers out.
         log: Gets each line of the report.
 
@@ -46,25 +61,19 @@ def caffe_to_keras(
     log(f"reading {source}")
     encoding, blobs = read_caffe_as(source)
     digest = sha256(source)
+    beside = mean_path(source)
+    if mean_rgb is None and beside.is_file():
+        mean_rgb = read_mean(beside)
+        log(f"  mean of {beside}")
     network, naming, parts = network_from_blobs(source, blobs, mean_rgb, trunk_only)
     log(f"  {encoding} encoding, {naming} names, SHA-256 {digest}")
     _log_layers(blobs, naming, parts, log)
-    mean_rgb = network.trunk.mean_rgb
-    log(f"  mean (red, green, blue) {', '.join(f'{value:g}' for value in mean_rgb)}")
-    if encoding == "HDF5":
-        log("  not compared with OpenCV, which does not read HDF5")
-    else:
-        _compare_with_opencv(source, network, naming, parts, log)
-    facts = {
-        "classes": network.get_config()["classes"],
-        "mean_rgb": mean_rgb,
-        "has_classifier": "classifier" in parts,
-        "has_auxiliary": "auxiliary" in parts,
-        "source": source.name,
-        "source_sha256": digest,
-    }
-    write_store(output, network, facts)
-    log(f"{output} is written, SHA-256 {sha256(output)}")
+    usual = "" if mean_rgb else ", the usual one: --mean gives another"
+    mean = ", ".join(f"{value:g}" for value in network.trunk.mean_rgb)
+    log(f"  mean (red, green, blue) {mean}{usual}")
+    with _for_opencv(source, encoding, blobs) as caffemodel:
+        _compare_with_opencv(caffemodel, network, naming, parts, log)
+    _write_store(output, network, parts, source, digest, log)
 
 
 def keras_to_caffe(source: Path, output: Path, v1: bool = False, log: Log = print) -> None:
@@ -87,20 +96,38 @@ def keras_to_caffe(source: Path, output: Path, v1: bool = False, log: Log = prin
 
 
 def run_to_caffe(run_dir: Path, output: Path, v1: bool = False, log: Log = print) -> None:
-    """Writes the trained network of a run as a `.caffemodel`, with a prototxt.
+    """Writes the trained network of a run as a `.caffemodel`, with a prototxt and its mean.
 
     Of other networks than `googlenet` it is the trunk. Auxiliary classifiers go along if the run
     had images of 224 pixels, for which Caffe's are made.
 
     Args:
         run_dir: Folder of the run.
-        output: File to write; the prototxt has the same name but for its ending.
+        output: File to write; the other two have the same name but for its ending.
         v1: Write the older layer format.
         log: Gets each line of the report.
 
     Raises:
         UserError: There is no such run, its trunk ends before 5b, or the output cannot be written.
     """
+    trained, parts, classes, side = _open_run(run_dir, log)
+    network = _in_float32(trained, parts, classes, side)
+    _write_caffe(output, network, parts, classes, side, v1, log)
+
+
+def run_to_keras(run_dir: Path, output: Path, log: Log = print) -> None:
+    """Writes the trained network of a run as a file that `read_store` reads; see `run_to_caffe`."""
+    trained, parts, classes, _ = _open_run(run_dir, log)
+    network = _in_float32(trained, parts, classes, IMAGE_SIZE)
+    for part in PARTS:
+        for layer in layers_of(part) if part not in parts else ():
+            empty_layer(find_layer(network, layer))
+    source = run_dir / "checkpoints" / "best.weights.h5"
+    _write_store(output, network, parts, source, sha256(source), log)
+
+
+def _open_run(run_dir: Path, log: Log) -> tuple[keras.Model, list[str], int, int]:
+    """A run's network, the parts of it that can go along, its classes and its images' side."""
     from run_folder import RunFolder, load_network
 
     run = RunFolder.open(run_dir)
@@ -112,12 +139,10 @@ def run_to_caffe(run_dir: Path, output: Path, v1: bool = False, log: Log = print
             "down to 5b (with 5b among --layers) is a whole GoogLeNet"
         )
     side = run.config["image_size"]
-    parts, classes = ["trunk"], 1
-    if isinstance(network, GoogLeNetClassifier):
-        parts = [part for part in PARTS if part != "auxiliary" or side == IMAGE_SIZE]
-        classes = network.get_config()["classes"]
-    network = _in_float32(network, parts, classes, side)
-    _write_caffe(output, network, parts, classes, side, v1, log)
+    if not isinstance(network, GoogLeNetClassifier):
+        return network, ["trunk"], 1, side
+    parts = [part for part in PARTS if part != "auxiliary" or side == IMAGE_SIZE]
+    return network, parts, network.get_config()["classes"], side
 
 
 def _in_float32(
@@ -137,6 +162,31 @@ def _in_float32(
     return network
 
 
+def mean_path(caffemodel: Path) -> Path:
+    """The file beside a `.caffemodel` that holds its mean, where this converter wrote both."""
+    return caffemodel.with_suffix(".mean.binaryproto")
+
+
+def _write_store(
+    output: Path,
+    network: GoogLeNetClassifier,
+    parts: Collection[str],
+    source: Path,
+    digest: str,
+    log: Log,
+) -> None:
+    facts = {
+        "classes": network.get_config()["classes"],
+        "mean_rgb": network.trunk.mean_rgb,
+        "has_classifier": "classifier" in parts,
+        "has_auxiliary": "auxiliary" in parts,
+        "source": source.name,
+        "source_sha256": digest,
+    }
+    write_store(output, network, facts)
+    log(f"{output} is written, SHA-256 {sha256(output)}")
+
+
 def _write_caffe(
     output: Path,
     network: GoogLeNetClassifier,
@@ -149,13 +199,18 @@ def _write_caffe(
     blobs = blobs_from_network(network, parts)
     _log_layers(blobs, "bvlc", parts, log)
     data = encode_caffemodel(blobs, v1)
-    definition = output.with_suffix(".prototxt")
-    with whole_file(definition) as prototxt, whole_file(output) as caffemodel:
+    definition, mean = output.with_suffix(".prototxt"), mean_path(output)
+    with (
+        whole_file(definition) as prototxt,
+        whole_file(mean) as mean_file,
+        whole_file(output) as caffemodel,
+    ):
         prototxt.write_text(deploy_prototxt("bvlc", side, parts, classes, network.trunk.mean_rgb))
+        mean_file.write_bytes(encode_mean(network.trunk.mean_rgb))
         caffemodel.write_bytes(data)
         _compare_with_opencv(caffemodel, network, "bvlc", parts, log, side)
     log(f"{output} is written, SHA-256 {sha256(output)}")
-    log(f"{definition} is its definition")
+    log(f"{definition} is its definition, {mean} the mean of its images")
 
 
 def _log_layers(blobs: Blobs, naming: str, parts: Collection[str], log: Log) -> None:
@@ -172,6 +227,18 @@ def _log_layers(blobs: Blobs, naming: str, parts: Collection[str], log: Log) -> 
         f"  {layers} layers, {2 * layers} blobs, {values:,} parameters: {', '.join(parts)}"
         + (f"; without {', '.join(absent)}" if absent else "")
     )
+
+
+@contextlib.contextmanager
+def _for_opencv(source: Path, encoding: str, blobs: Blobs) -> Iterator[Path]:
+    """The file as OpenCV reads it: what came from HDF5 is written anew."""
+    if encoding != "HDF5":
+        yield source
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        caffemodel = Path(folder) / "from_hdf5.caffemodel"
+        caffemodel.write_bytes(encode_caffemodel(blobs))
+        yield caffemodel
 
 
 def _compare_with_opencv(

@@ -3,7 +3,7 @@
 python weights/convert_places_caffe.py --input=FILE.caffemodel --output=FILE.weights.h5
 python weights/convert_places_caffe.py --input=FILE.caffemodel --name=places205
 python weights/convert_places_caffe.py --input=FILE.weights.h5 --output=FILE.caffemodel
-python weights/convert_places_caffe.py --run_dir=runs/scenes --output=FILE.caffemodel
+python weights/convert_places_caffe.py --run_dir=runs/scenes --output=FILE.weights.h5
 """
 
 import math
@@ -32,7 +32,7 @@ def define_flags() -> None:
     )  # fmt: skip
     absl_flags.DEFINE_string(
         "output", None, "File to write: .weights.h5 for --pretrained=FILE, or .caffemodel, which "
-        "gets a .prototxt beside it."
+        "gets a .prototxt and a .mean.binaryproto beside it."
     )  # fmt: skip
     absl_flags.DEFINE_enum(
         "name", None, NAMES, "Instead of --output: put the weights where --pretrained=NAME looks, "
@@ -40,8 +40,8 @@ def define_flags() -> None:
     )  # fmt: skip
     absl_flags.DEFINE_string(
         "mean", None, "Mean of the images that a Caffe model was trained on: its "
-        "mean.binaryproto, or RED,GREEN,BLUE in 0..255. Default 123,117,104, and with 365 classes "
-        "116.68,112.51,104.05."
+        "mean.binaryproto, or RED,GREEN,BLUE in 0..255. Default FILE.mean.binaryproto beside it, "
+        "else 123,117,104, and with 365 classes 116.68,112.51,104.05."
     )  # fmt: skip
     absl_flags.DEFINE_bool("trunk_only", False, "Leave out the classifiers of a Caffe model.")
     absl_flags.DEFINE_enum(
@@ -81,18 +81,24 @@ def convert(
 
     target = Path(output).expanduser() if output else store.named_path(name)
     v1 = caffe_format == "v1"
-    if target.name.endswith(".caffemodel"):
+    to_caffe = target.name.endswith(".caffemodel")
+    if (mean or trunk_only) and (to_caffe or run_dir):
+        raise UserError("--mean and --trunk_only are for Caffe's files: leave them out here")
+    if v1 and not to_caffe:
+        raise UserError("--caffe_format=v1 is for --output=FILE.caffemodel: leave it out here")
+    if to_caffe:
         if run_dir:
             conversion.run_to_caffe(Path(run_dir).expanduser(), target, v1)
         else:
             conversion.keras_to_caffe(Path(input).expanduser(), target, v1)
     elif not target.name.endswith(store.ENDING):
         raise UserError(f"--output={output} must end in {store.ENDING} or .caffemodel")
-    elif run_dir:
-        raise UserError("--run_dir goes with --output=FILE.caffemodel, which can be converted on")
     else:
-        source = Path(input).expanduser()
-        conversion.caffe_to_keras(source, target, parse_mean(mean), trunk_only)
+        if run_dir:
+            conversion.run_to_keras(Path(run_dir).expanduser(), target)
+        else:
+            source = Path(input).expanduser()
+            conversion.caffe_to_keras(source, target, parse_mean(mean), trunk_only)
         print(f"use it with: python train.py --pretrained={name or target}")
 
 

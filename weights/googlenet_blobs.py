@@ -47,14 +47,15 @@ def network_from_blobs(
         )
     parts = _parts(source, blobs, naming, trunk_only)
     classes = _classes(source, blobs, naming, parts)
-    network = GoogLeNetClassifier(classes, mean_rgb=mean_rgb or default_mean_rgb(classes))
+    mean_rgb = mean_rgb or default_mean_rgb(_outputs(blobs, naming))
+    network = GoogLeNetClassifier(classes, mean_rgb=mean_rgb)
     network.build((None, IMAGE_SIZE, IMAGE_SIZE, 3))
     for layer in LAYER_NAMES:
         target = find_layer(network, layer)
         if layer.part in parts:
             target.set_weights(_weights(source, blobs, layer, naming, target))
         else:
-            target.set_weights([np.zeros(weight.shape, np.float32) for weight in target.weights])
+            empty_layer(target)
     return network, naming, parts
 
 
@@ -87,6 +88,17 @@ def find_layer(network: keras.Model, layer: LayerName) -> keras.layers.Layer:
     for step in layer.path.split("."):
         found = found[int(step)] if step.isdigit() else getattr(found, step)
     return found
+
+
+def empty_layer(layer: keras.layers.Layer) -> None:
+    """Sets the weights of a layer that a file does not hold to zero."""
+    layer.set_weights([np.zeros(weight.shape, np.float32) for weight in layer.weights])
+
+
+def _outputs(blobs: Mapping, naming: str) -> int:
+    """Number of classes that the file's last classifier tells apart, used or not; 0 without any."""
+    blob = blobs.get(layers_of("classifier")[-1].named(naming))
+    return blob[0].shape[-2] if blob and blob[0].ndim > 1 else 0
 
 
 def _parts(source: object, blobs: Mapping, naming: str, trunk_only: bool) -> tuple[str, ...]:

@@ -62,7 +62,7 @@ def _copy_trunk(source: GoogLeNet, target: GoogLeNet) -> None:
 
 
 def _below(path: str) -> str:
-    return path.partition("trunk/")[2]
+    return path[path.index("trunk/") :]
 
 
 def _copy_auxiliary(source: GoogLeNetClassifier, network: keras.Model) -> bool:

@@ -145,9 +145,12 @@ def read_facts(path: str | Path) -> dict:
                     f"{CONVERT} wrote"
                 )
             facts = json.loads(file.attrs[ATTRIBUTE])
-        return _checked(facts)
+        facts = _checked(facts)
     except (OSError, RuntimeError, LookupError, ValueError, TypeError) as error:
         raise _damaged(path) from error
+    if not path.name.endswith(ENDING):
+        raise UserError(f"{path} must be renamed to end in {ENDING}, as Keras wants it")
+    return facts
 
 
 def _checked(facts: dict) -> dict:

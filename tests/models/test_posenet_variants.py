@@ -69,27 +69,40 @@ def test_lstms_are_trained_for_the_pose():
     assert len(network(images(), training=True)["auxiliary"]) == 2
 
 
-def test_bayesian_answers_differ_and_their_spread_is_given():
-    network = BayesianPoseNet(dropout=0.5, seed=1, initial_pose=MEAN_POSE)
+def bayesian(**arguments):
+    network = BayesianPoseNet(seed=1, initial_pose=MEAN_POSE, **arguments)
     network(images())
     randomize(network)
-    first, second = (arrays(network(images())) for _ in range(2))
-    assert np.abs(first["pose"] - second["pose"]).max() > 0
-    assert first["uncertainty"].shape == (2, 2)
-    assert (first["uncertainty"] > 0).all()
-    np.testing.assert_allclose(np.linalg.norm(first["pose"][:, 3:], axis=1), 1, atol=1e-5)
+    return network
+
+
+def test_bayesian_spread_differs_by_image_and_each_image_has_one_answer():
+    network = bayesian(dropout=0.5)
+    both = arrays(network(images()))
+    assert both["uncertainty"].shape == (2, 2)
+    assert (both["uncertainty"] > 0).all()
+    np.testing.assert_allclose(np.linalg.norm(both["pose"][:, 3:], axis=1), 1, atol=1e-5)
+    swapped = arrays(network(images()[::-1]))
+    alone = arrays(network(images()[1:]))
+    for name, value in both.items():
+        np.testing.assert_allclose(swapped[name], value[::-1], rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(alone[name], value[1:], rtol=1e-4, atol=1e-5)
 
 
 def test_bayesian_samples_are_those_of_dropout():
-    """The mean of very many samples is close to the answer without dropout: one layer follows."""
-    arguments = {"dropout": 0.5, "seed": 1, "initial_pose": MEAN_POSE}
-    network = BayesianPoseNet(samples=4000, **arguments)
-    network(images(1))
-    still = BayesianPoseNet(samples=1, **arguments | {"dropout": 0.0})
-    still(images(1))
-    still.set_weights(network.get_weights()[: len(still.get_weights())])
-    drawn, expected = (arrays(model(images(1)))["pose"] for model in (network, still))
-    np.testing.assert_allclose(drawn, expected, atol=5e-3)
+    """Mean and variance of the position by hand: x = b + sum of w f m / (1 - p), m = 0 or 1."""
+    network = bayesian(dropout=0.4, samples=20000)
+    rng = np.random.default_rng(0)
+    features = rng.uniform(0, 1, (1, 2048)).astype(np.float32)
+    kernel = np.zeros((2048, 7), np.float32)
+    kernel[:50, :3] = rng.normal(size=(50, 3))
+    network.head.regress.set_weights([kernel, np.array(MEAN_POSE, np.float32)])
+    found = arrays(network.answer(features, training=False))
+    parts = features[0, :, None] * kernel[:, :3]
+    variance = 0.4 / 0.6 * np.square(parts).sum(0)
+    off = np.abs(found["pose"][0, :3] - (np.array(MEAN_POSE[:3]) + parts.sum(0)))
+    assert (off < 4 * np.sqrt(variance / 20000)).all()
+    assert found["uncertainty"][0, 0] == pytest.approx(np.sqrt(variance.sum()), rel=0.03)
 
 
 def test_without_dropout_there_is_no_spread_and_training_is_posenets():

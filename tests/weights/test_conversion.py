@@ -117,7 +117,9 @@ class TestParts:
     def test_mean_of_the_public_files(self, blobs):
         places365 = self.without(blobs, *HEADS)
         places365["loss3/classifier"] = [np.ones((365, 1024), "f4"), np.ones(365, "f4")]
-        assert convert(places365)[0].trunk.mean_rgb == (116.68, 112.51, 104.05)
+        for trunk_only in (False, True):
+            found, *_ = convert(places365, trunk_only)
+            assert found.trunk.mean_rgb == (116.68, 112.51, 104.05)
         assert convert(self.without(blobs, *HEADS))[0].trunk.mean_rgb == (123.0, 117.0, 104.0)
 
 
@@ -207,6 +209,11 @@ class TestStore:
         with h5py.File(path, "w") as file:
             file.create_group("layers")
         assert "perhaps a checkpoint" in sentence(read_store, path)
+
+    def test_a_name_that_keras_does_not_read(self, stored, tmp_path):
+        path = tmp_path / "model.h5"
+        path.write_bytes(stored.read_bytes())
+        assert "must be renamed to end in .weights.h5" in sentence(read_store, path)
 
     def test_damaged(self, stored, tmp_path):
         path = tmp_path / "model.weights.h5"

@@ -9,14 +9,16 @@ import pytest
 
 from errors import UserError
 from models.googlenet import GoogLeNet
-from run_folder import RunFolder
+from run_folder import RunFolder, load_network
+from tests.runs import make_scene_run
 from tests.weights.caffe_writers import encode_mean, write_caffe_hdf5
 from weights import convert_places_caffe, opencv_check
 from weights.caffe_files import read_caffe, write_caffemodel
 from weights.conversion import caffe_to_keras, keras_to_caffe, run_to_caffe
+from weights.convert_places_caffe import convert
 from weights.file_checks import sha256
 from weights.googlenet_blobs import blobs_from_network
-from weights.store import NAMED, read_store
+from weights.store import NAMED, read_facts, read_store
 
 SCRIPT = Path(convert_places_caffe.__file__)
 
@@ -86,7 +88,11 @@ def test_back_to_caffe(store, blobs, tmp_path):
     assert_same_blobs(output, blobs)
     prototxt = output.with_suffix(".prototxt").read_text()
     assert prototxt.startswith("# Images are blue, green, red in 0..255, minus 3, 2, 1.\n")
-    assert len(list(output.parent.iterdir())) == 2
+    assert len(list(output.parent.iterdir())) == 3
+    lines = []
+    caffe_to_keras(output, tmp_path / "again.weights.h5", log=lines.append)
+    assert read_facts(tmp_path / "again.weights.h5")["mean_rgb"] == [1, 2, 3]
+    assert f"mean of {tmp_path / 'new/back.mean.binaryproto'}" in "\n".join(lines)
 
 
 def test_hdf5_without_opencv(blobs, tmp_path, monkeypatch):
@@ -95,11 +101,19 @@ def test_hdf5_without_opencv(blobs, tmp_path, monkeypatch):
     source, lines = tmp_path / "model.caffemodel.h5", []
     write_caffe_hdf5(source, blobs)
     caffe_to_keras(source, tmp_path / "a.weights.h5", trunk_only=True, log=lines.append)
-    assert "not compared with OpenCV, which does not read HDF5" in lines[-2]
+    assert "not compared: OpenCV is not installed" in lines[-2]
     assert "5,973,552 parameters: trunk; without auxiliary, classifier" in "\n".join(lines)
     keras_to_caffe(tmp_path / "a.weights.h5", tmp_path / "a.caffemodel", True, log=lines.append)
     assert "not compared: OpenCV is not installed" in "\n".join(lines)
     assert len(read_caffe(tmp_path / "a.caffemodel")) == 57
+
+
+def test_hdf5_is_compared_with_opencv_too(blobs, tmp_path):
+    pytest.importorskip("cv2")
+    source, lines = tmp_path / "model.caffemodel.h5", []
+    write_caffe_hdf5(source, blobs)
+    caffe_to_keras(source, tmp_path / "a.weights.h5", log=lines.append)
+    assert len(lines[-2].split(", ")) == 12
 
 
 def test_a_disagreement_writes_nothing(caffemodel, tmp_path, monkeypatch):
@@ -116,6 +130,20 @@ def test_a_disagreement_writes_nothing(caffemodel, tmp_path, monkeypatch):
 
 
 class TestRun:
+    def test_a_run_is_a_start_with_its_mean(self, tmp_path):
+        run = make_scene_run(tmp_path / "run", model="googlenet")
+        output = tmp_path / "start.weights.h5"
+        convert(run_dir=str(run.path), output=str(output))
+        found, facts = read_store(output)
+        assert facts["mean_rgb"] == run.config["network"]["mean_rgb"]
+        assert (facts["has_classifier"], facts["has_auxiliary"]) == (True, False)
+        trained = load_network(run)
+        for part in ("trunk", "head"):
+            pairs = zip(getattr(found, part).weights, getattr(trained, part).weights, strict=True)
+            for ours, theirs in pairs:
+                np.testing.assert_array_equal(ours, theirs)
+        assert not any(weight.numpy().any() for weight in found.auxiliary_heads[0].weights)
+
     @pytest.fixture
     def trained(self, monkeypatch):
         """Pretends that run `runs/a` holds a network trained with images of some size."""
@@ -189,7 +217,10 @@ class TestScript:
             ({"input": "a", "run_dir": "b"}, "one of --input=FILE and --run_dir=RUN"),
             ({"input": "a"}, "one of --output=FILE and --name="),
             ({"input": "a", "output": "b.h5"}, "--output=b.h5 must end in .weights.h5 or"),
-            ({"run_dir": "a", "output": "b.weights.h5"}, "--output=FILE.caffemodel"),
+            ({"run_dir": "a", "output": "b.weights.h5", "mean": "1,2,3"}, "--mean and --trunk"),
+            ({"input": "a", "output": "b.caffemodel", "trunk_only": True}, "--mean and --trunk"),
+            ({"input": "a", "name": "places205", "caffe_format": "v1"}, "--caffe_format=v1"),
+            ({"run_dir": "a", "output": "b.weights.h5"}, "a holds no run"),
             ({"input": "a", "output": "b.weights.h5", "mean": "1,2"}, "--mean=1,2 must be three"),
             ({"input": "a", "output": "b.weights.h5", "mean": "1,2,300"}, "in 0..255"),
             ({"input": "a", "output": "b.weights.h5", "mean": "nan,2,3"}, "in 0..255"),

@@ -1,0 +1,125 @@
+"""Tables, from run folders that the test writes."""
+
+import csv
+import io
+
+import pytest
+from PIL import Image
+
+from experiments import TABLES
+from reproduction import arithmetic
+from reproduction.request import Request
+from reproduction.results import make_cells, select_rows
+from reproduction.tables import improvement_text, markdown, ours_text, published_text, to_csv
+from tests.reproduction.runs import plan_of, pose_metrics, pretend, scene_metrics
+
+
+def test_mean_and_spread_by_hand(recipe):
+    """0.1, 0.2, 0.3: mean 0.2, deviation sqrt((0.01 + 0 + 0.01) / 2) = 0.1; 5, 5, 8: 6, sqrt(3)."""
+    rows, plan = plan_of("5.6", recipe, seeds=3, scenes={"stairs"})
+    for (experiment, seed), run in plan.items():
+        if experiment.model == "posenet":
+            pretend(run, pose_metrics((seed + 1) / 10, [5.0, 5.0, 8.0][seed]))
+    cells = make_cells(TABLES["5.6"], rows, plan, {})
+    cell = cells["Stairs", "PoseNet"]
+    assert cell.mean == pytest.approx((0.2, 6.0))
+    assert cell.spread == pytest.approx((0.1, 3**0.5))
+    assert ours_text(cell, seeds=3) == "0.200 ± 0.100 m, 6.00 ± 1.73°"
+    assert ours_text(cells["Stairs", "LSTM PoseNet"], seeds=3) == "not run"
+    assert published_text(cell.published) == "0.48 m, 13.1°"
+    assert cells["Stairs", "Retrieval"].mean is None  # of the spatial run, which is missing
+
+
+def test_improvement_by_hand():
+    """(0.4 - 0.3) / 0.4 = 25 %, (10 - 12) / 10 = -20 %; accuracies in points."""
+    assert arithmetic.improvement((0.3, 12.0), (0.4, 10.0)) == pytest.approx((25.0, -20.0))
+    assert arithmetic.improvement((77.1,), (73.7,)) == pytest.approx((3.4,))
+    assert improvement_text((25.0, -20.0)) == "+25.0 %, -20.0 %"
+    assert improvement_text((3.4,)) == "+3.4 points"
+    assert improvement_text(None) == "-"
+
+
+def test_a_table_has_published_and_own_values_and_says_what_is_missing(recipe, tmp_path):
+    request = Request.make(["5.6"], [], ["stairs", "tum_lsi"], 1, recipe)
+    values = {"posenet": (0.5, 10.0), "lstm_posenet": (0.4, 8.0), "spatial_attention": (0.3, 10.0)}
+    for (experiment, _), run in request.plan.items():
+        if experiment.place.scene == "stairs":
+            pretend(run, pose_metrics(*values[experiment.model]))
+    text = request.write("python reproduce.py --table=5.6", tmp_path / "results")
+    assert "python reproduce.py --table=5.6" in text
+    assert "0.10 hours of training" in text  # three runs of two minutes
+    assert (
+        "| Stairs | published | 0.48 m, 13.1° | 0.40 m, 13.7° | 0.32 m, 12.7° | - | - "
+        "| +20.0 %, +7.3 % |" in text
+    )
+    assert (
+        "|  | ours | 0.500 m, 10.00° | 0.400 m, 8.00° | 0.300 m, 10.00° | 0.500 m, 9.00° "
+        "| 2.000 m, 40.00° | +25.0 %, -25.0 % |" in text
+    )
+    assert "|  | ours | data missing | data missing | data missing |" in text
+    assert "TUM-LSI is given on request" in text
+    assert "TUM-LSI, improvement in %, orientation: printed -2.88, computed -31.18" in text
+    assert (tmp_path / "results/table-5.6.md").read_text() == text
+    lines = list(csv.DictReader((tmp_path / "results/table-5.6.csv").open()))
+    line = next(row for row in lines if row["row"] == "Stairs" and row["column"] == "PoseNet")
+    assert (line["measure"], line["published"], line["ours"]) == ("position_m", "0.48", "0.5")
+    assert next(row["problem"] for row in lines if row["row"] == "TUM-LSI") == "data missing"
+
+
+def test_an_average_needs_all_its_rows_and_is_taken_seed_by_seed(recipe):
+    table = TABLES["5.1"]
+    scenes = {row.place.scene.lower() for row in table.rows if row.place}
+    assert "Average 7-Scenes" not in [row.title for row in select_rows(table, scenes - {"chess"})]
+    rows, plan = plan_of("5.1", recipe, seeds=2)
+    places = [table.row(title).place for title in table.row("Average Cambridge").average_of]
+    for (experiment, seed), run in plan.items():
+        if experiment.model == "lstm_posenet" and experiment.place in places:
+            pretend(run, pose_metrics(places.index(experiment.place) + seed, 4.0))
+    cells = make_cells(table, rows, plan, {})
+    average = cells["Average Cambridge", "LSTM PoseNet"]
+    assert average.ours == {0: (1.5, 4.0), 1: (2.5, 4.0)}
+    assert cells["Average Cambridge", "PoseNet"].problem == "rows missing"
+
+
+def test_scene_tables_show_classes_the_svm_and_the_gain_in_points(recipe):
+    rows, plan = plan_of("5.2", recipe)
+    for (experiment, _), run in plan.items():
+        own = {"googlenet": 0.7, "joint_attention": 0.75}[experiment.model]
+        pretend(run, scene_metrics(own), scene_metrics(0.6))
+    text = markdown(TABLES["5.2"], rows, make_cells(TABLES["5.2"], rows, plan, {}), 1)
+    for line in (
+        "| CNN features + SVM | 69.0 % | 60.0 % |",
+        "| S2ICA | 71.2 % | - |",
+        "| GoogLeNet | 73.7 % | 70.0 % |",
+        "| Ours, T = 2 | 77.1 % | 75.0 % |",
+        "| Ours, T = 2 over GoogLeNet | +3.4 points | +5.0 points |",
+    ):
+        assert line in text
+    table = TABLES["supplement-3"]
+    rows, plan = plan_of("supplement-3", recipe)
+    for run in plan.values():
+        pretend(run, scene_metrics(0.5))
+    cells = make_cells(table, rows, plan, {})
+    assert cells["Office", "Spatial only, 3b"].mean == (25.0,)
+    lines = list(csv.DictReader(io.StringIO(to_csv(table, rows, cells))))
+    assert lines[0]["measure"] == "mean_class_accuracy_percent"
+
+
+def test_own_tables_show_more_measures(recipe):
+    rows, plan = plan_of("redkitchen", recipe)
+    for run in plan.values():
+        pretend(run, pose_metrics(0.1, 4.0))
+    table = TABLES["redkitchen"]
+    text = markdown(table, rows, make_cells(table, rows, plan, {}), 1)
+    assert "| PoseNet | 0.100 m, 4.00° | 0.200 m | 8.00° | 25 % | 2.0 min |" in text
+    assert "| Mean pose | 2.000 m, 40.00° | 4.000 m | 80.00° | 25 % | - |" in text
+
+
+def test_steps_are_drawn(recipe, tmp_path):
+    request = Request.make(["5.3"], [], ["stairs"], 1, recipe)
+    for run in request.plan.values():
+        pretend(run, pose_metrics(0.3, 9.0))
+    text = request.write("command", tmp_path / "results")
+    assert "(table-5.3-steps.png)" in text
+    with Image.open(tmp_path / "results/table-5.3-steps.png") as image:
+        assert min(image.size) > 300

@@ -1,0 +1,84 @@
+"""What is run, in which order, and what is told of what fails; the linear SVM."""
+
+import json
+import subprocess
+import time
+
+import numpy as np
+import pytest
+
+from errors import UserError
+from reproduction import svm, work
+from reproduction.request import Request
+from tests.reproduction.runs import plan_of, pose_metrics, pretend
+
+
+def test_a_failed_run_is_told_in_its_cell_and_the_others_go_on(recipe, monkeypatch, tmp_path):
+    request = Request.make(["5.6"], [], ["stairs"], 1, recipe)
+    tried = []
+
+    def execute(words, lock):
+        run = next(r for r in request.plan.values() if f"--run_dir={r.path}" in words)
+        tried.append((run.experiment.model, words[0]))
+        if run.experiment.model == "posenet":
+            pretend(run)
+            (run.path / "finished.json").unlink()
+            return "the loss is no longer a number | lower --learning_rate"
+        if words[0] == "train.py":
+            pretend(run)
+        else:
+            (run.path / "test/metrics.json").write_text(json.dumps(pose_metrics(0.1, 4.0)))
+        return None
+
+    monkeypatch.setattr(work, "execute", execute)
+    assert request.run() is False
+    assert tried == [
+        ("posenet", "train.py"), ("lstm_posenet", "train.py"), ("lstm_posenet", "eval.py"),
+        ("spatial_attention", "train.py"), ("spatial_attention", "eval.py"),
+    ]  # fmt: skip
+    text = request.write("command", tmp_path / "results")
+    assert "the loss is no longer a number \\| lower --learning_rate" in text
+    assert "| LSTM PoseNet | 0.40 m, 13.7° | 0.100 m, 4.00° |" in text
+
+
+def test_a_scene_whose_data_cannot_be_prepared_is_tried_once(recipe, monkeypatch):
+    request = Request.make(["5.6"], [], ["stairs"], 2, recipe)
+    tried = []
+    monkeypatch.setattr(work, "execute", lambda words, lock: tried.append(words) or "no network")
+    assert request.run() is False
+    assert len(tried) == 1
+    assert set(request.problems.values()) == {"no network"}
+    assert len(request.problems) == 6
+
+
+def test_execute_returns_the_sentence_of_a_script_that_ends_badly(capfd, tmp_path):
+    assert work.execute(["train.py", "--steps=0"]).startswith("--steps=0 is too small")
+    assert "--steps=0" in capfd.readouterr().err
+    assert work.execute(["-c", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"]) == (
+        "killed by signal 9"
+    )
+    assert work.execute(["-c", "pass"]) is None
+
+
+def test_a_run_that_another_process_holds_is_waited_for(recipe, capsys):
+    _, plan = plan_of("5.6", recipe, scenes={"stairs"})
+    run = next(iter(plan.values()))
+    with work.locked(run) as lock:
+        holder = subprocess.Popen(["sleep", "0.5"], pass_fds=(lock.fileno(),))
+    start = time.monotonic()  # as after a kill: the process that it had started lives on
+    with work.locked(run):
+        assert time.monotonic() - start > 0.2
+    assert holder.wait() == 0
+    assert "another process is at work" in capsys.readouterr().out
+
+
+def test_the_svm_tells_separable_classes_apart_and_needs_two_images_of_each():
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2], 8)
+    centres = 3.0 * rng.normal(size=(3, 5))
+    features = centres[labels] + 0.1 * rng.normal(size=(24, 5))
+    predicted, strength = svm.classify(features, labels, centres)
+    assert predicted.tolist() == [0, 1, 2]
+    assert strength in svm.STRENGTHS
+    with pytest.raises(UserError, match="two training images"):
+        svm.classify(features[7:], labels[7:], centres)
