@@ -3,6 +3,8 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := runs/demo
+# Test processes.
+WORKERS := 2
 # The demo's images are small so that it takes minutes on two cores.
 DEMO_FLAGS := --dataset=synthetic --model=joint_attention --steps=3 --image_size=96 --grid=6 \
 	--epochs=18 --learning_rate=2e-4 --dropout=0.2 --l2=0 --run_dir=$(DEMO)
@@ -14,8 +16,8 @@ demo: $(VENV)/ready
 	$(BIN)/python eval.py --run_dir=$(DEMO)
 
 test: lint $(VENV)/ready-dev
-	$(BIN)/python -m pytest
-	KERAS_BACKEND=jax $(BIN)/python -m pytest tests/models tests/tasks/test_pose.py \
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -n $(WORKERS) tests/models tests/tasks/test_pose.py \
 		tests/tasks/test_pose_task.py tests/tasks/test_scene_task.py tests/tasks/test_optimizer.py
 
 lint: $(VENV)/ready-dev

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from data.images import decode_rgb, resize_short_side, resize_square
+from data.images import prepare
 from errors import UserError
 from report.attention_figures import attention_panel
 from serving import Predictor, crops
@@ -90,7 +90,7 @@ def batches(
     for name in images:
         image, problem = None, None
         try:
-            image = _prepared(Path(name), task)
+            image = prepare(Path(name), task)
         except UserError as error:
             problem = error
             if skip_bad:
@@ -119,13 +119,6 @@ def overlay_paths(images: Sequence[str], folder: Path) -> dict[str, Path]:
         name: folder / f"{os.path.relpath(path, common)}.attention.png"
         for name, path in absolute.items()
     }
-
-
-def _prepared(path: Path, task: str) -> np.ndarray:
-    """A photograph as the task's data sets are prepared, uint8 [H, W, 3]."""
-    if task == "scene":
-        return resize_square(decode_rgb(path, upright=True))
-    return resize_short_side(decode_rgb(path))
 
 
 def _answers(outputs: dict[str, np.ndarray], description: dict) -> list[list[str]]:

@@ -75,6 +75,20 @@ def resize_square(image: np.ndarray, side: int = SHORT_SIDE) -> np.ndarray:
     return np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.BILINEAR))
 
 
+def prepare(path: Path, task: str) -> np.ndarray:
+    """Returns the photograph in `path` as networks for `task`, "pose" or "scene", are to see it.
+
+    Scenes stand upright in a square (thesis, 5.1); poses refer to the sensor's own axes and keep
+    the aspect.
+
+    Raises:
+        UserError: As `decode_rgb`.
+    """
+    if task == "scene":
+        return resize_square(decode_rgb(path, upright=True))
+    return resize_short_side(decode_rgb(path))
+
+
 def encode_png(image: np.ndarray) -> bytes:
     """Returns the image [H, W, 3] as a PNG file, lossless."""
     buffer = io.BytesIO()

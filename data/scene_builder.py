@@ -192,7 +192,7 @@ class ScenePoseBuilder(SceneBuilder, skip_registration=True):
 
     @staticmethod
     def prepare_image(path: Path) -> np.ndarray:
-        return images.resize_short_side(images.decode_rgb(path))
+        return images.prepare(path, "pose")
 
 
 def _encoded(

@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 import pytest
 
-from tests.data.writers import write_seven_scenes
+from tests.data.writers import write_indoor_scenes, write_seven_scenes
 
 ROOT = Path(__file__).parents[1]
 TINY = [
@@ -95,11 +95,17 @@ def test_training_then_evaluation_leave_the_promised_files(
     assert (run_dir / "history.csv").read_bytes() == before
 
 
-@pytest.mark.parametrize("dataset", ["7scenes", "synthetic"])
-def test_a_run_killed_in_mid_epoch_ends_as_the_unbroken_run(dataset, data, environment, tmp_path):
-    flags = ["--steps=2", "--epochs=4", "--early_stopping=4"]
-    if dataset == "synthetic":
-        flags += ["--dataset=synthetic", "--scene=room", "--batch_size=40", "--epochs=3"]
+@pytest.mark.parametrize(
+    ("flags", "kill_after"),
+    [
+        (["--steps=2", "--epochs=4", "--early_stopping=4"], 2),
+        (["--dataset=synthetic", "--scene=room", "--steps=1", "--batch_size=40", "--epochs=2"], 1),
+    ],
+    ids=["7scenes", "synthetic"],
+)
+def test_a_run_killed_in_mid_epoch_ends_as_the_unbroken_run(
+    flags, kill_after, data, environment, tmp_path
+):
     unbroken = run("train.py", environment, data, tmp_path / "unbroken", *flags)
     assert unbroken.returncode == 0, unbroken.stderr
 
@@ -109,7 +115,7 @@ def test_a_run_killed_in_mid_epoch_ends_as_the_unbroken_run(dataset, data, envir
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     deadline = time.monotonic() + 300
-    while not ((broken / "history.csv").exists() and len(history(broken)) >= 2):
+    while not ((broken / "history.csv").exists() and len(history(broken)) >= kill_after):
         assert process.poll() is None, "the run ended before it could be killed"
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -127,6 +133,28 @@ def test_a_run_killed_in_mid_epoch_ends_as_the_unbroken_run(dataset, data, envir
         assert expected.keys() == actual.keys()
         for path, value in expected.items():
             np.testing.assert_array_equal(actual[path], value, err_msg=path)
+
+
+@pytest.mark.parametrize("model", ["joint_attention", "googlenet"])
+def test_scenes_are_trained_and_evaluated(model, environment, tmp_path):
+    write_indoor_scenes(tmp_path / "scenes15", train=4, test=2)
+    run_dir = tmp_path / "run"
+    command = [
+        sys.executable, "train.py", "--dataset=scenes15", f"--data_dir={tmp_path}", *TINY,
+        f"--model={model}", "--epochs=1", "--validation_fraction=0.2", f"--run_dir={run_dir}",
+    ]  # fmt: skip
+    trained = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert trained.returncode == 0, trained.stderr
+    assert {"val_cross_entropy", "accuracy"} <= history(run_dir)[0].keys()
+    config = json.loads((run_dir / "config.json").read_text())
+    assert config["mirror"]
+    assert config["network"]["classes"] == len(config["class_names"]) > 1
+    evaluated = run("eval.py", environment, None, run_dir)
+    assert evaluated.returncode == 0, evaluated.stderr
+    assert "majority_class" in evaluated.stdout
+    metrics = json.loads((run_dir / "test/metrics.json").read_text())
+    assert metrics.keys() >= {"accuracy", "mean_class_accuracy", "per_class", "images"}
+    assert (run_dir / "test/report.html").stat().st_size > 0
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])

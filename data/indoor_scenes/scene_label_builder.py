@@ -30,7 +30,7 @@ class SceneLabelBuilder(SceneBuilder, skip_registration=True):
 
     @staticmethod
     def prepare_image(path: Path) -> np.ndarray:
-        return images.resize_square(images.decode_rgb(path, upright=True))
+        return images.prepare(path, "scene")
 
     def read_split(self, scene_dir: Path, split: str) -> list[SceneRecord]:
         self.info.features["label"].names = list(reader.read_classes(scene_dir))
