@@ -1,0 +1,79 @@
+"""Reproduces the thesis, a table or figure a command: python reproduce.py --table=5.7.
+
+What is missing is trained and evaluated, a run at a time; what is there is used. Broken off, the
+same command goes on. `--list` shows all there is.
+"""
+
+import shlex
+import signal
+import sys
+from pathlib import Path
+
+from absl import flags as absl_flags
+
+import flags
+from errors import UserError, run_script
+from experiments import FIGURES, TABLES
+from reproduction.recipe import Recipe, define_flags, train_flag_names
+
+absl_flags.DEFINE_list("table", [], f"Tables: {', '.join(TABLES)}.")
+absl_flags.DEFINE_list("figure", [], f"Figures: {', '.join(FIGURES)}.")
+absl_flags.DEFINE_bool("list", False, "Show every table and figure, its data and its runs.")
+absl_flags.DEFINE_bool("dry_run", False, "Print the commands, run nothing.")
+absl_flags.DEFINE_list("scenes", [], "Only the rows of these scenes, as redkitchen,OldHospital.")
+absl_flags.DEFINE_integer("seeds", 1, "Number of seeds, from 0 on.")
+absl_flags.DEFINE_string("runs_dir", "runs/reproduce", "Folder of the runs, shared by all tables.")
+absl_flags.DEFINE_string("output", "results", "Folder of the tables and pictures.")
+absl_flags.DEFINE_string(
+    "train_flags", "", 'Flags of train.py for all runs: "--image_size=96 --learning_rate=2e-4".'
+)
+define_flags()
+absl_flags.declare_key_flag("data_dir")
+absl_flags.declare_key_flag("epochs")
+
+
+def main(arguments: list[str]) -> None:
+    """Lists, shows or runs what the flags name."""
+    values = absl_flags.FLAGS
+    flags.reject_positional(arguments)
+    _check(values)
+    epochs = values.epochs if values["epochs"].present else None
+    recipe = Recipe.parse(values.train_flags, epochs, values.data_dir, values.runs_dir)
+    from reproduction import listing
+    from reproduction.request import Request, lookup
+
+    if values.list:
+        every = not (values.table or values.figure)
+        tables = [lookup("table", name) for name in (TABLES if every else values.table)]
+        figures = [lookup("figure", name) for name in (FIGURES if every else values.figure)]
+        print("\n".join(listing.listing(tables, figures, values.seeds, recipe)))
+        return
+    request = Request.make(values.table, values.figure, values.scenes, values.seeds, recipe)
+    if values.dry_run:
+        print("\n".join(listing.dry_run(list(request.plan.values()), request.missing)))
+        return
+    command = shlex.join(["python", "reproduce.py", *sys.argv[1:]])
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        complete = request.run()
+        print("\n" + request.write(command, Path(values.output).expanduser()))
+    except KeyboardInterrupt:
+        print(f"\nstopped; this goes on from here: {command}", file=sys.stderr)
+        sys.exit(130)
+    if not complete:
+        sys.exit(1)
+
+
+def _check(values: absl_flags.FlagValues) -> None:
+    if values.seeds < 1:
+        raise UserError(f"--seeds={values.seeds} must be at least 1: it is the number of seeds")
+    for name in sorted(train_flag_names() - {"data_dir", "epochs"}):
+        if values[name].present:
+            raise UserError(
+                f'--{name} is a flag of train.py: give it as --train_flags="--{name}=...", '
+                "unless the table sets it"
+            )
+
+
+if __name__ == "__main__":
+    run_script(main)

@@ -1,0 +1,140 @@
+"""The files that a command leaves: what was run, the table or the pictures, and what is missing."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from errors import UserError
+from reproduction import pictures, tables
+from reproduction.definitions import Experiment, Figure, Place, Row, Table
+from reproduction.recipe import differences
+from reproduction.results import make_cells, training_seconds
+from reproduction.runs import Run
+
+Plan = Mapping[tuple[Experiment, int], Run]
+
+
+def write_table(
+    table: Table,
+    rows: Sequence[Row],
+    plan: Plan,
+    problems: Mapping[Run, str],
+    missing: Mapping[Place, str],
+    command: str,
+    output: Path,
+) -> str:
+    """Writes `<output>/table-<name>.{md,csv}` and its pictures; returns the Markdown.
+
+    Args:
+        table: What to write.
+        rows: Which of its rows.
+        plan: The runs.
+        problems: Why a run has no result.
+        missing: How to get the data of the places that have none.
+        command: That made it.
+        output: Folder.
+    """
+    seeds = 1 + max((seed for _, seed in plan), default=0)
+    cells = make_cells(table, rows, plan, problems)
+    used = list(dict.fromkeys(run for cell in cells.values() for run in cell.runs))
+    lines = [f"# {_title('Table', table)}", "", *heading(used, seeds, command), ""]
+    lines += [tables.markdown(table, rows, cells, seeds)]  # ends in a line break
+    places = {row.place for row in rows}
+    lines += missing_lines({place: text for place, text in missing.items() if place in places})
+    stem = output / f"table-{table.name}"
+    written = pictures.table_pictures(table, rows, cells, stem)
+    lines += [f"![{alt}]({path.name})\n" for alt, path in written]
+    text = "\n".join(lines).rstrip() + "\n"
+    write(stem.with_name(stem.name + ".csv"), tables.to_csv(table, rows, cells))
+    write(stem.with_name(stem.name + ".md"), text)
+    return text
+
+
+def write_figure(
+    figure: Figure,
+    places: Sequence[Place],
+    plan: Plan,
+    problems: Mapping[Run, str],
+    missing: Mapping[Place, str],
+    command: str,
+    output: Path,
+) -> str:
+    """Writes `<output>/figure-<name>.md` and a picture for each place, of the first seed."""
+    runs = {place: plan[figure.column.experiment(place), 0] for place in places}
+    lines = [f"# {_title('Figure', figure)}", "", *heading(list(runs.values()), 1, command), ""]
+    for place, run in runs.items():
+        lines += [f"## {place.title}", ""]
+        path = output / f"figure-{figure.name}-{place.scene}.png"
+        if run in problems or not pictures.picture(figure.kind, run, path):
+            lines += [f"{problems.get(run, 'not run')}", ""]
+        else:
+            lines += [f"![{place.title}]({path.name})", "", f"Run {run.path.name}.", ""]
+    lines += [*(f"- {note}" for note in figure.notes), ""]
+    lines += missing_lines({place: missing[place] for place in places if place in missing})
+    text = "\n".join(lines).rstrip() + "\n"
+    write(output / f"figure-{figure.name}.md", text)
+    return text
+
+
+def heading(runs: Sequence[Run], seeds: int, command: str) -> list[str]:
+    """What was run: command, seeds, versions, hours, and what differs from the thesis."""
+    configs = [config for run in runs if (config := _config(run))]
+    lines = [f"    {command}", ""]
+    if seeds > 1:
+        lines.append(
+            f"Ours: mean ± standard deviation over seeds 0 to {seeds - 1} (n = {seeds}). The "
+            "thesis gives single numbers."
+        )
+    else:
+        lines.append("Ours: one seed, 0; it has no spread.")
+    if not configs:
+        return [*lines, "Nothing has been run yet."]
+    versions = _distinct(
+        ", ".join(f"{name} {number}" for name, number in config["versions"].items())
+        for config in configs
+    )
+    revisions = _distinct(str(config["git_revision"]) for config in configs)
+    hours = sum(training_seconds(run) for run in runs) / 3600
+    epochs = _distinct(str(config["epochs"]) for config in configs)
+    lines += [
+        f"{len(configs)} of {len(runs)} runs, {hours:.2f} hours of training; {versions}; git "
+        f"revision {revisions}.",
+        f"Epochs: {epochs} (the thesis gives no number). What else of the recipe differs from the "
+        f"thesis, its value in brackets: {'; '.join(differences(configs)) or 'nothing'}. What "
+        "differs in the network stands in the README.",
+    ]
+    return lines
+
+
+def missing_lines(missing: Mapping[Place, str]) -> list[str]:
+    """How to get the data that are missing."""
+    sentences = dict.fromkeys(missing.values())
+    return ["Data missing:", "", *(f"- {text}" for text in sentences), ""] if sentences else []
+
+
+def write(path: Path, text: str) -> None:
+    """Writes a text file.
+
+    Raises:
+        UserError: It cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"--output: {path} cannot be written: {error.strerror}") from error
+
+
+def _title(kind: str, item: Table | Figure) -> str:
+    return f"{kind} {item.name}: {item.title}"
+
+
+def _config(run: Run) -> dict | None:
+    try:
+        return json.loads((run.path / "config.json").read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _distinct(texts: Iterable[str]) -> str:
+    return " and ".join(dict.fromkeys(texts))

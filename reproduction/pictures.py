@@ -1,0 +1,120 @@
+"""Pictures of finished runs: figures 5.3 and 5.4, and results against the number of steps."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from errors import UserError
+from report import style
+from report.attention_figures import attention_figure, frequency_figure
+from report.run_files import SplitResults, read_split
+from reproduction.definitions import Column, Row, Table
+from reproduction.results import Cells
+from reproduction.runs import Run
+
+LABELS = {"pose": ("position, m", "orientation, deg"), "scene": ("accuracy, %",)}
+SHOWN = 4  # images of a figure
+PANELS = 6  # rows of a table that one picture can show side by side
+
+
+def table_pictures(
+    table: Table, rows: Sequence[Row], cells: Cells, stem: Path
+) -> list[tuple[str, Path]]:
+    """Draws what of a table a picture shows better; returns captions and files.
+
+    Of a short table with three or more numbers of steps: results against steps. Of our own tables
+    also both figures of the thesis, for the run with the most steps.
+    """
+    written = []
+    steps = [column for column in table.columns if column.steps and not column.flags]
+    steps = [column for column in steps if column.model == "joint_attention"]
+    drawn = [row for row in rows if row.place and any(_values(cells, row, steps))]
+    if len(steps) >= 3 and 0 < len(drawn) <= PANELS:
+        path = stem.with_name(stem.name + "-steps.png")
+        written.append(("Results against the number of steps", path))
+        _save(steps_figure(drawn, steps, cells), path)
+    if table.own:
+        runs = [run for row in rows for run in cells[row.title, steps[-1].title].runs[:1]]
+        for kind, alt in (("frequencies", "Layers selected"), ("attention", "Attention")):
+            path = stem.with_name(f"{stem.name}-{kind}.png")
+            if runs and picture(kind, runs[0], path):
+                written.append((f"{alt}, {steps[-1].title}", path))
+    return written
+
+
+def picture(kind: str, run: Run, path: Path) -> bool:
+    """Draws layer `frequencies` or `attention` of an evaluated run; False if it has none."""
+    if run.state != "done":
+        return False
+    try:
+        results = read_split(run.path, "test")
+    except UserError as error:  # no reason to withhold the table
+        print(f"no picture of {kind}: {error}")
+        return False
+    if results.layer_gates is None or results.attention is None:
+        return False
+    draw = {"frequencies": _frequencies, "attention": _attention}[kind]
+    figure = draw(results)
+    if figure is not None:
+        _save(figure, path)
+    return figure is not None
+
+
+def steps_figure(rows: Sequence[Row], steps: Sequence[Column], cells: Cells) -> Figure:
+    """A line for the published values and one for ours, with their spread: a panel a measure."""
+    labels = LABELS[rows[0].place.task]
+    figure = style.new_figure(1.9 * len(labels) + 0.5, max(3.6, 1.9 * len(rows)))
+    panels = figure.subplots(len(labels), len(rows), squeeze=False)
+    for index, label in enumerate(labels):
+        for place, row in enumerate(rows):
+            axes = panels[index][place]
+            title = row.title if index == 0 else ""
+            style.tidy(axes, title=title, x="steps T", y=label if place == 0 else "")
+            _draw_steps(axes, index, row, steps, cells)
+    handles, names = panels[0][0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=2, fontsize=9, frameon=False)
+    return figure
+
+
+def _draw_steps(axes: Axes, index: int, row: Row, steps: Sequence[Column], cells: Cells) -> None:
+    at = [column.steps for column in steps]
+    of_row = [cells[row.title, column.title] for column in steps]
+    published = [cell.published[index] if cell.published else np.nan for cell in of_row]
+    ours = [cell.mean[index] if cell.mean else np.nan for cell in of_row]
+    around = [cell.spread[index] if cell.spread else 0.0 for cell in of_row]
+    if not np.isnan(published).all():
+        axes.plot(at, published, "o--", color=style.MUTED, label="published")
+    axes.errorbar(at, ours, around, fmt="o-", capsize=3, color=style.PREDICTION, label="ours")
+    axes.set_xticks(at)
+
+
+def _frequencies(results: SplitResults) -> Figure:
+    return frequency_figure(results.layer_gates, results.layers)
+
+
+def _attention(results: SplitResults) -> Figure | None:
+    images = results.chosen_images()["sample"]
+    rows = list(images)[:SHOWN]
+    if not rows:
+        return None
+    return attention_figure(
+        np.stack([images[row] for row in rows]),
+        results.layer_gates[rows],
+        results.attention[rows],
+        results.layers,
+        [style.shorten(results.predictions.names[row], 30) for row in rows],
+    )
+
+
+def _values(cells: Cells, row: Row, steps: Sequence[Column]) -> list[object]:
+    return [cells[row.title, column.title].ours for column in steps]
+
+
+def _save(figure: Figure, path: Path) -> None:
+    try:
+        style.save(figure, path)
+    except OSError as error:
+        raise UserError(f"--output: {path} cannot be written: {error.strerror}") from error

@@ -1,0 +1,143 @@
+"""The recipe that all runs of one command share, and what of it differs from the thesis."""
+
+import os
+import shlex
+from dataclasses import dataclass
+
+from absl.flags import Error
+from absl.testing import flagsaver
+
+import flags
+from errors import UserError
+
+# Set by the table, or by a flag of reproduce.py itself.
+TAKEN = {
+    "dataset": "the table", "scene": "the table", "model": "the table", "steps": "the table",
+    "layers": "the table", "attention": "the table", "seed": "--seeds", "epochs": "--epochs",
+    "data_dir": "--data_dir", "run_dir": "--runs_dir",
+}  # fmt: skip
+# What the thesis states (5.1); of the rest it says nothing.
+THESIS = {
+    "image_size": 224, "batch_size": 40, "learning_rate": 1e-4,
+    "learning_rate_schedule": "constant", "dropout": 0.5, "l2": 2e-4, "hidden": 96,
+    "pose_loss": "l2", "mixed_precision": "none", "pretrained": "places205", "freeze": None,
+    "skip_bad": False,
+}  # fmt: skip
+THESIS_BETAS = {"cambridge": (250, 2000), "7scenes": (120, 750), "tum_lsi": (1000, 1000)}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is the same for all runs.
+
+    Attributes:
+        train_flags: Flags of train.py, as written.
+        epochs: None for train.py's own default.
+        data_dir: None where data are downloaded.
+        runs_dir: Folder of the run folders.
+    """
+
+    train_flags: tuple[str, ...] = ()
+    epochs: int | None = None
+    data_dir: str | None = None
+    runs_dir: str = "runs/reproduce"
+
+    @classmethod
+    def parse(
+        cls, train_flags: str, epochs: int | None, data_dir: str | None, runs_dir: str
+    ) -> "Recipe":
+        """Reads the flags as the command line has them.
+
+        Raises:
+            UserError: `train_flags` cannot be split, or sets what the table sets.
+        """
+        try:
+            words = tuple(shlex.split(train_flags))
+        except ValueError as error:
+            raise UserError(f"--train_flags={train_flags} cannot be read: {error}") from error
+        for name in given_flags(words):
+            if name in TAKEN:
+                raise UserError(f"--train_flags sets --{name}, which {TAKEN[name]} sets")
+        if data_dir:
+            data_dir = os.path.abspath(os.path.expanduser(data_dir))
+        return cls(words, epochs, data_dir, os.path.expanduser(runs_dir))
+
+    def arguments(self) -> list[str]:
+        """The flags of train.py."""
+        chosen = list(self.train_flags)
+        chosen += [f"--epochs={self.epochs}"] if self.epochs else []
+        return chosen + ([f"--data_dir={self.data_dir}"] if self.data_dir else [])
+
+
+def define_flags() -> None:
+    """Defines the flags of train.py, so that a recipe can be resolved as train.py would."""
+    if "dataset" not in flags.FLAGS:
+        flags.define_data()
+        flags.define_network()
+        flags.define_training()
+
+
+def train_flag_names() -> set[str]:
+    """The names of all flags of train.py."""
+    return {flag.name for flag in flags.FLAGS.flags_by_module_dict()["flags"]}
+
+
+def given_flags(arguments: tuple[str, ...]) -> set[str]:
+    """The names of the flags that `arguments` set.
+
+    Raises:
+        UserError: A word is no flag of train.py, or its value cannot be read.
+    """
+    with flagsaver.flagsaver():
+        return _parse(arguments)
+
+
+def resolve(arguments: list[str]) -> dict:
+    """The configuration that train.py makes of `arguments`.
+
+    Raises:
+        UserError: As `flags.resolve`.
+    """
+    with flagsaver.flagsaver():
+        _parse(arguments)
+        return flags.resolve()
+
+
+def _parse(arguments: list[str] | tuple[str, ...]) -> set[str]:
+    define_flags()
+    own = train_flag_names()
+    for name in flags.FLAGS:
+        if name in own:
+            flags.FLAGS[name].unparse()
+        flags.FLAGS[name].present = 0
+    try:
+        rest = flags.FLAGS(["train.py", *arguments])
+    except Error as error:
+        raise UserError(f"--train_flags: {' '.join(str(error).split())}") from error
+    flags.reject_positional(rest)
+    given = {name for name in flags.FLAGS if flags.FLAGS[name].present}
+    if foreign := given - own:
+        raise UserError(f"--train_flags sets --{min(foreign)}, which is no flag of train.py")
+    return given
+
+
+def differences(configs: list[dict]) -> list[str]:
+    """What in resolved configurations differs from what the thesis states, one text a flag."""
+    found = []
+    for name, theirs in THESIS.items():
+        ours = {_text(config[name]) for config in configs} - {_text(theirs)}
+        if name == "pretrained" and all("places205" in text for text in ours):
+            continue
+        if ours:
+            found.append(f"{name} {', '.join(sorted(ours))} ({_text(theirs)})")
+    for dataset, (low, high) in THESIS_BETAS.items():
+        ours = {config["beta"] for config in configs if config["dataset"] == dataset}
+        if outside := sorted(beta for beta in ours if not low <= beta <= high):
+            span = f"{low} to {high}" if low < high else str(low)
+            betas = ", ".join(f"{beta:g}" for beta in outside)
+            found.append(f"beta on {dataset} {betas} ({span})")
+    return found
+
+
+def _text(value: object) -> str:
+    return {None: "none", False: "no", True: "yes"}.get(value, str(value))

@@ -1,0 +1,129 @@
+"""What one command asks for: tables and figures, their rows and runs, the data that are missing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from errors import UserError
+from experiments import FIGURES, TABLES
+from reproduction import document
+from reproduction.availability import missing_data
+from reproduction.definitions import Experiment, Figure, Place, Row, Table
+from reproduction.recipe import Recipe
+from reproduction.results import select_rows
+from reproduction.runs import Run, experiments_of, figure_experiments, make_plan
+from reproduction.work import work
+
+
+@dataclass
+class Request:
+    """What one command asks for.
+
+    Attributes:
+        tables: With the rows that are wanted.
+        figures: With the places that are wanted.
+        plan: The runs, shared by all of them.
+        missing: How to get the data of the places that have none.
+        problems: Why a run has no result.
+    """
+
+    tables: dict[str, tuple[Table, list[Row]]]
+    figures: dict[str, tuple[Figure, list[Place]]]
+    plan: dict[tuple[Experiment, int], Run] = field(default_factory=dict)
+    missing: dict[Place, str] = field(default_factory=dict)
+    problems: dict[Run, str] = field(default_factory=dict)
+
+    @classmethod
+    def make(
+        cls,
+        tables: Sequence[str],
+        figures: Sequence[str],
+        scenes: Sequence[str],
+        seeds: int,
+        recipe: Recipe,
+    ) -> "Request":
+        """Looks up names and makes the runs.
+
+        Args:
+            tables: Names.
+            figures: Names.
+            scenes: Names; empty for all.
+            seeds: How many.
+            recipe: Of all runs.
+
+        Raises:
+            UserError: A name is unknown, or the recipe does not go with a run.
+        """
+        if not tables and not figures:
+            raise UserError(
+                "name what to reproduce, as --table=5.1 or --figure=5.3; --list shows all"
+            )
+        chosen_tables = [lookup("table", name) for name in dict.fromkeys(tables)]
+        chosen_figures = [lookup("figure", name) for name in dict.fromkeys(figures)]
+        kept = _scenes(scenes, chosen_tables, chosen_figures)
+        request = cls(
+            {table.name: (table, select_rows(table, kept)) for table in chosen_tables},
+            {
+                figure.name: (
+                    figure,
+                    [p for p in figure.places if kept is None or p.scene.lower() in kept],
+                )
+                for figure in chosen_figures
+            },
+        )
+        experiments: dict[Experiment, bool] = {}
+        found = [experiments_of(*pair) for pair in request.tables.values()]
+        found += [figure_experiments(*pair) for pair in request.figures.values()]
+        for some in found:
+            experiments |= {key: svm or experiments.get(key, False) for key, svm in some.items()}
+        request.plan = make_plan(experiments, seeds, recipe)
+        for experiment in experiments:
+            if sentence := missing_data(experiment.place, recipe.data_dir):
+                request.missing[experiment.place] = sentence
+        request.problems = {
+            run: "data missing"
+            for run in request.plan.values()
+            if run.experiment.place in request.missing and run.state != "done"
+        }
+        return request
+
+    def run(self) -> bool:
+        """Runs what can be run; whether all of it came to its end."""
+        there = [run for run in self.plan.values() if run.experiment.place not in self.missing]
+        failed = work(there)
+        self.problems |= failed
+        return not failed
+
+    def write(self, command: str, output: Path) -> str:
+        """Writes all tables and figures to the folder `output`; returns their Markdown."""
+        shared = (self.plan, self.problems, self.missing, command, output)
+        texts = [document.write_table(*pair, *shared) for pair in self.tables.values()]
+        texts += [document.write_figure(*pair, *shared) for pair in self.figures.values()]
+        return "\n".join(texts)
+
+
+def lookup(kind: str, name: str) -> Table | Figure:
+    """The table or figure of a name.
+
+    Raises:
+        UserError: There is none.
+    """
+    known = {"table": TABLES, "figure": FIGURES}[kind]
+    if name not in known:
+        raise UserError(f"--{kind}={name} is unknown: choose {', '.join(known)}")
+    return known[name]
+
+
+def _scenes(
+    names: Sequence[str], tables: Sequence[Table], figures: Sequence[Figure]
+) -> set[str] | None:
+    if not names:
+        return None
+    known = {row.place.scene for table in tables for row in table.rows if row.place}
+    known |= {place.scene for figure in figures for place in figure.places}
+    lower = {name.lower() for name in names}
+    if unknown := lower - {scene.lower() for scene in known}:
+        raise UserError(
+            f"--scenes={','.join(sorted(unknown))} is not in it: choose {', '.join(sorted(known))}"
+        )
+    return lower

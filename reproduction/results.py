@@ -1,0 +1,185 @@
+"""The cells of a table: published values beside what the evaluated runs hold."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from reproduction import arithmetic
+from reproduction.arithmetic import Value
+from reproduction.definitions import Column, Experiment, Row, Table
+from reproduction.runs import Run
+
+CONSTANT = {"pose": "mean_pose", "scene": "majority_class"}
+MEASURES = {"pose": ("position_m", "orientation_deg"), "scene": ("mean_class_accuracy_percent",)}
+CLOSEST = "0.1m_5deg"  # the strictest of the thresholds in metrics.json
+# Beyond these, a printed number does not follow from the others, rounded or cut off.
+AVERAGE_TOLERANCE = 0.01
+IMPROVEMENT_TOLERANCE = 0.1
+
+
+@dataclass
+class Cell:
+    """A cell.
+
+    Attributes:
+        published: The printed value, None for a dash; of averages the computed one.
+        ours: Measured values by seed.
+        details: Further measures by seed; see `details_of`.
+        problem: Why seeds are missing from `ours`; empty where nothing is meant to be run.
+        runs: The runs that it takes its values from, evaluated or not.
+    """
+
+    published: Value | None = None
+    ours: dict[int, Value] = field(default_factory=dict)
+    details: dict[int, dict[str, float]] = field(default_factory=dict)
+    problem: str = ""
+    runs: list[Run] = field(default_factory=list)
+
+    @property
+    def mean(self) -> Value | None:
+        """Over seeds."""
+        return arithmetic.average(list(self.ours.values())) if self.ours else None
+
+    @property
+    def spread(self) -> Value | None:
+        """The standard deviation over seeds; None of fewer than two."""
+        return arithmetic.spread(list(self.ours.values()))
+
+
+Cells = dict[tuple[str, str], Cell]
+
+
+def make_cells(
+    table: Table,
+    rows: Sequence[Row],
+    plan: Mapping[tuple[Experiment, int], Run],
+    problems: Mapping[Run, str],
+) -> Cells:
+    """The cells of some rows of a table, by titles of row and column."""
+    cells: Cells = {}
+    for row in rows:
+        for column in table.columns:
+            cell = Cell(table.published.get((row.title, column.title)))
+            cells[row.title, column.title] = cell
+            experiment = table.experiment(row, column)
+            for (planned, seed), run in plan.items():
+                if planned == experiment:
+                    _fill(cell, run, seed, row, column, problems)
+    for row in rows:
+        if row.average_of:
+            for column in table.columns:
+                parts = [cells[title, column.title] for title in row.average_of]
+                cells[row.title, column.title] = _average(parts)
+    return cells
+
+
+def select_rows(table: Table, scenes: set[str] | None) -> list[Row]:
+    """The rows of some scenes (in lower case), and the averages that are whole; None means all."""
+    if scenes is None:
+        return list(table.rows)
+    kept = {row.title for row in table.rows if row.place and row.place.scene.lower() in scenes}
+    return [
+        row
+        for row in table.rows
+        if row.title in kept or (row.average_of and kept.issuperset(row.average_of))
+    ]
+
+
+def measured(run: Run, row: Row, column: Column) -> tuple[Value, dict[str, float]] | None:
+    """Value and details that a run has for a cell; None as long as it is not evaluated."""
+    task = run.experiment.place.task
+    metrics = run.results("svm.json" if column.predictor == "svm" else "metrics.json")
+    if metrics is None or set(run.missing()) - {"train", "svm"}:
+        return None
+    if column.predictor in ("retrieval", "constant"):
+        name = CONSTANT[task] if column.predictor == "constant" else "retrieval"
+        metrics = metrics["baselines"][name]
+    if task == "pose":
+        value = (metrics["median_position_m"], metrics["median_orientation_deg"])
+    elif row.category:
+        if row.category not in metrics["per_class"]:
+            return None
+        value = (100 * metrics["per_class"][row.category]["accuracy"],)
+    else:
+        value = (100 * metrics["mean_class_accuracy"],)
+    return value, details_of(metrics, run if column.predictor == "model" else None)
+
+
+def details_of(metrics: dict, trained: Run | None) -> dict[str, float]:
+    """Measures beside the table's own: means, recall or accuracy, and minutes of training."""
+    if "recall" in metrics:
+        details = {
+            "mean_position_m": metrics["mean_position_m"],
+            "mean_orientation_deg": metrics["mean_orientation_deg"],
+            "within_0.1m_5deg_percent": 100 * metrics["recall"][CLOSEST],
+        }
+    else:
+        details = {"accuracy_percent": 100 * metrics["accuracy"]}
+    return details | ({"training_minutes": training_seconds(trained) / 60} if trained else {})
+
+
+def training_seconds(run: Run) -> float:
+    """How long a run has been trained, from its history."""
+    try:
+        with run.folder.history.open() as file:
+            return sum(float(row["seconds"]) for row in csv.DictReader(file))
+    except (OSError, KeyError, ValueError):
+        return 0.0
+
+
+def improvements(table: Table, row: Row, cells: Cells) -> tuple[Value | None, Value | None]:
+    """The improvement of a row, computed from the published values and from ours."""
+    ours, theirs = (
+        cells[row.title, title] for title in (table.improvement.ours, table.improvement.theirs)
+    )
+    return tuple(
+        None if now is None or before is None else arithmetic.improvement(now, before)
+        for now, before in ((ours.published, theirs.published), (ours.mean, theirs.mean))
+    )
+
+
+def contradictions(table: Table) -> list[str]:
+    """The printed averages and improvements that do not follow from the printed rows."""
+    cells = make_cells(table, table.rows, {}, {})
+    found = []
+    for (row, column), printed in table.averages.items():
+        computed = cells[row, column].published
+        found += _compare(f"{row}, {column}", printed, computed, AVERAGE_TOLERANCE)
+    if table.improvement:
+        for title, printed in table.improvement.printed.items():
+            computed, _ = improvements(table, table.row(title), cells)
+            name = f"{title}, improvement in %" if len(printed) > 1 else f"{title}, improvement"
+            found += _compare(name, printed, computed, IMPROVEMENT_TOLERANCE)
+    return found
+
+
+def _compare(name: str, printed: Value, computed: Value, tolerance: float) -> list[str]:
+    measures = ("position", "orientation") if len(printed) > 1 else ("accuracy",)
+    return [
+        f"{name}, {measure}: printed {value:g}, computed {ours:.4g}"
+        for measure, value, ours in zip(measures, printed, computed, strict=True)
+        if arithmetic.differs(value, ours, tolerance)
+    ]
+
+
+def _fill(
+    cell: Cell, run: Run, seed: int, row: Row, column: Column, problems: Mapping[Run, str]
+) -> None:
+    cell.runs.append(run)
+    found = measured(run, row, column)
+    if run in problems or found is None:
+        cell.problem = cell.problem or problems.get(run, "not run")
+    else:
+        cell.ours[seed], cell.details[seed] = found
+
+
+def _average(parts: Sequence[Cell]) -> Cell:
+    """The average of cells; of each seed that all of them have."""
+    cell = Cell()
+    if all(part.published for part in parts):
+        cell.published = arithmetic.average([part.published for part in parts])
+    for seed in sorted(set.intersection(*(set(part.ours) for part in parts))):
+        cell.ours[seed] = arithmetic.average([part.ours[seed] for part in parts])
+    if any(part.problem for part in parts):
+        cell.problem = "rows missing"
+    return cell

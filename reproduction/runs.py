@@ -1,0 +1,163 @@
+"""Runs: an experiment with a seed and a recipe; its folder, its commands, how far it has come."""
+
+import functools
+import hashlib
+import json
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from flags import NOT_IN_CONFIG
+from reproduction.definitions import Experiment, Figure, Place, Row, Table
+from reproduction.recipe import Recipe, resolve
+from run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training and its evaluation.
+
+    Attributes:
+        experiment: What is trained.
+        seed: Its seed.
+        path: Its folder.
+        train_arguments: For train.py.
+        data_dir: Where the data lie, if not downloaded.
+        svm: Whether a linear SVM on its features is wanted too.
+        config: What train.py makes of the arguments.
+    """
+
+    experiment: Experiment
+    seed: int
+    path: Path
+    train_arguments: tuple[str, ...]
+    data_dir: str | None
+    svm: bool
+    config: dict = field(hash=False, compare=False)
+
+    @property
+    def folder(self) -> RunFolder:
+        """Names of the files in it."""
+        return RunFolder(self.path, self.config)
+
+    def commands(self) -> dict[str, list[str]]:
+        """The commands, without the interpreter, that train and evaluate it, by what they do."""
+        place = [f"--run_dir={self.path}"]
+        place += [f"--data_dir={self.data_dir}"] if self.data_dir else []
+        commands = {
+            "train": ["train.py", *self.train_arguments],
+            "evaluate": ["eval.py", *place],
+        }
+        return commands | ({"svm": ["-m", "reproduction.evaluate_svm", *place]} if self.svm else {})
+
+    def missing(self) -> list[str]:
+        """Which of its commands have still to be run, in order.
+
+        Of a run that was trained with another --data_dir train.py is one: it compares the images.
+        """
+        if not self.trained:
+            return list(self.commands())
+        done = {
+            "train": self._on_these_data(),
+            "evaluate": self._newer("metrics.json"),
+            "svm": self._newer("svm.json"),
+        }
+        return [name for name in self.commands() if not done[name]]
+
+    @property
+    def trained(self) -> bool:
+        """Whether its training has come to its end."""
+        return (self.path / "finished.json").exists()
+
+    @property
+    def state(self) -> str:
+        """`done`, `not evaluated`, `broken off` or `missing`."""
+        if not (self.path / "config.json").exists():
+            return "missing"
+        if not self.trained:
+            return "broken off"
+        return "done" if set(self.missing()) <= {"train"} else "not evaluated"
+
+    def results(self, name: str) -> dict | None:
+        """What evaluation wrote to the file `name`; None if it has not, or not to its end."""
+        try:
+            return json.loads((self.path / "test" / name).read_text())
+        except (OSError, ValueError):
+            return None
+
+    def _newer(self, name: str) -> bool:
+        """Whether the file `name` of the evaluation is there, and newer than the weights."""
+        if self.results(name) is None:
+            return False
+        weights = self.folder.weights("best")
+        written = (self.path / "test" / name).stat().st_mtime
+        return not weights.exists() or written >= weights.stat().st_mtime
+
+    def _on_these_data(self) -> bool:
+        """Whether it was trained from the same --data_dir."""
+        try:
+            config = json.loads((self.path / "config.json").read_text())
+        except (OSError, ValueError):
+            return False
+        return config.get("data_dir") == self.config["data_dir"]
+
+
+def make_run(experiment: Experiment, seed: int, recipe: Recipe, svm: bool = False) -> Run:
+    """The run of an experiment.
+
+    The folder's name ends in a hash of every resolved flag, so that runs of two recipes, or of two
+    defaults, never mix.
+
+    Raises:
+        UserError: Recipe and experiment do not go together.
+    """
+    arguments = [*experiment.arguments(seed), *recipe.arguments()]
+    config = resolve(arguments)
+    told = {name: value for name, value in config.items() if name not in NOT_IN_CONFIG}
+    if told["pretrained"]:
+        told["pretrained"] = _digest(told["pretrained"])
+    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:8]
+    path = Path(recipe.runs_dir) / f"{experiment.name}-s{seed}-{digest}"
+    arguments.append(f"--run_dir={path}")
+    config["run_dir"] = str(path)
+    return Run(experiment, seed, path, tuple(arguments), recipe.data_dir, svm, config)
+
+
+@functools.cache
+def _digest(path: str) -> str:
+    """Of a file of weights, which is known by its content wherever it lies."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def experiments_of(table: Table, rows: Iterable[Row]) -> dict[Experiment, bool]:
+    """What is trained for some rows of a table, and whether its SVM is wanted."""
+    found: dict[Experiment, bool] = {}
+    for row in rows:
+        for column in table.columns:
+            experiment = table.experiment(row, column)
+            if experiment:
+                found[experiment] = found.get(experiment, False) or column.predictor == "svm"
+    return found
+
+
+def figure_experiments(figure: Figure, places: Iterable[Place]) -> dict[Experiment, bool]:
+    """The same for some places of a figure."""
+    return {figure.column.experiment(place): False for place in places}
+
+
+def make_plan(
+    experiments: dict[Experiment, bool], seeds: int, recipe: Recipe
+) -> dict[tuple[Experiment, int], Run]:
+    """All runs, a whole table of the first seed before the second."""
+    return {
+        (experiment, seed): make_run(experiment, seed, recipe, svm)
+        for seed in range(seeds)
+        for experiment, svm in experiments.items()
+    }
+
+
+def command_line(words: list[str]) -> str:
+    """A command as it is typed."""
+    return shlex.join(["python", *words])

@@ -1,0 +1,162 @@
+"""Every table and figure started for a single step; the command killed, and misused."""
+
+import csv
+import dataclasses
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from evaluation import evaluate
+from experiments import FIGURES, PLACES, TABLES
+from reproduction import pictures, svm
+from reproduction.recipe import Recipe
+from reproduction.runs import experiments_of, figure_experiments, make_run
+from tests.data import writers
+from tests.reproduction.runs import TINY, plan_of, pose_metrics, pretend
+from training import train
+
+ROOT = Path(__file__).parents[1]
+# Layouts differ in training already, and the command that is killed evaluates the other models.
+EVALUATED = {
+    ("joint_attention", "7scenes"), ("layer_attention", "7scenes"), ("bayesian_posenet", "7scenes"),
+    ("joint_attention", "mit67"), ("googlenet", "mit67"),
+}  # fmt: skip
+
+
+def kinds_of(experiments):
+    """One experiment for each model, form and layout, on the place that `every_layout` writes."""
+    places = {place.dataset: place for place in (PLACES["Old Hospital"], PLACES["Office"])}
+    found = {}
+    for experiment in experiments:
+        form = [pair for pair in experiment.flags if pair[0] not in ("steps", "layers")]
+        key = (experiment.model, experiment.place.dataset.replace("scenes15", "mit67"), *form)
+        place = places.get(experiment.place.dataset, experiment.place)
+        found.setdefault(key, dataclasses.replace(experiment, place=place))
+    return found
+
+
+def everything():
+    found = []
+    for table in TABLES.values():
+        found += experiments_of(table, table.rows)
+    for figure in FIGURES.values():
+        found += figure_experiments(figure, figure.places)
+    return kinds_of(found)
+
+
+@pytest.fixture(scope="module")
+def every_layout(tmp_path_factory):
+    root = tmp_path_factory.mktemp("every_layout")
+    writers.write_cambridge(root / "cambridge", "OldHospital", size=(48, 36))
+    writers.write_seven_scenes(root / "7scenes", "office", size=(48, 36))
+    writers.write_tum_lsi(root / "tum_lsi", size=(36, 48))
+    writers.write_indoor_scenes(root / "mit67", size=(48, 36))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TFDS_DATA_DIR", str(root / "tfds"))
+        yield root
+
+
+@pytest.fixture
+def eagerly():
+    """A single step is over before a graph of it would be traced."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.mark.parametrize("experiment", everything().values(), ids=lambda e: e.name)
+def test_every_table_and_figure_starts(experiment, every_layout, eagerly):
+    """A single step of each model of any of them, on each layout that it is trained on."""
+    flags = (*TINY, "--validation_fraction=0")
+    recipe = Recipe(flags, 1, str(every_layout), str(every_layout / "runs"))
+    run = make_run(experiment, 0, recipe, svm=experiment.model == "googlenet")
+    trained = train(run.config)
+    assert run.trained
+    assert np.isfinite(float(next(csv.DictReader(run.folder.history.open()))["loss"]))
+    if (experiment.model, experiment.place.dataset) in EVALUATED:
+        evaluate(trained, "test")
+        if run.svm:
+            assert 0 <= svm.evaluate_svm(trained)["accuracy"] <= 1
+        assert run.state == "done"
+        for kind in ("frequencies", "attention"):
+            drawn = pictures.picture(kind, run, run.path / f"{kind}.png")
+            assert drawn == (experiment.model == "joint_attention")
+
+
+def epochs_of(run_dir):
+    path = run_dir / "history.csv"
+    return path.read_text().count("\n") - 1 if path.exists() else 0
+
+
+def numbers(output):
+    """The CSV without the time that it took."""
+    lines = (output / "table-5.6.csv").read_text().splitlines()
+    return [line for line in lines if "training_minutes" not in line]
+
+
+def test_a_killed_command_goes_on_and_makes_the_same_table(tmp_path):
+    """Both baselines are there already; the third run of the table is broken off."""
+    writers.write_seven_scenes(tmp_path / "7scenes", "stairs")
+    words = [
+        sys.executable, "reproduce.py", "--table=5.6", "--scenes=stairs", "--epochs=4",
+        f"--data_dir={tmp_path}", f"--train_flags={shlex.join(TINY)}",
+    ]  # fmt: skip
+    process = {"cwd": ROOT, "env": os.environ | {"TFDS_DATA_DIR": str(tmp_path / "tfds")}}
+    captured = process | {"capture_output": True, "text": True}
+    third = {}
+    for name in ("unbroken", "broken"):
+        recipe = Recipe(TINY, 4, str(tmp_path), str(tmp_path / name))
+        *baselines, third[name] = plan_of("5.6", recipe, scenes={"stairs"})[1].values()
+        for run in baselines:
+            pretend(run, pose_metrics(0.4, 8.0))
+
+    def flags_of(name):
+        return [f"--runs_dir={tmp_path / name}", f"--output={tmp_path / name}-results"]
+
+    unbroken = subprocess.run([*words, *flags_of("unbroken")], **captured)
+    assert unbroken.returncode == 0, unbroken.stderr
+    assert "run 1 of 1" in unbroken.stdout
+    assert third["unbroken"].state == "done"
+
+    killed = subprocess.Popen(
+        [*words, *flags_of("broken")], **process, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    deadline = time.monotonic() + 300
+    while epochs_of(third["broken"].path) < 2:  # the backup of the first is whole then
+        assert killed.poll() is None, "the command ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.wait()
+    assert third["broken"].state == "broken off"
+
+    resumed = subprocess.run([*words, *flags_of("broken")], **captured)
+    assert resumed.returncode == 0, resumed.stderr
+    assert "goes on after epoch" in resumed.stdout
+    assert numbers(tmp_path / "broken-results") == numbers(tmp_path / "unbroken-results")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--table=5.1", "--seeds=0"], "--seeds=0"),
+        (["--table=5.1", "--image_size=96"], "--train_flags"),
+    ],
+)
+def test_a_wrong_command_ends_in_one_sentence(arguments, told):
+    ended = subprocess.run(
+        [sys.executable, "reproduce.py", *arguments], cwd=ROOT, capture_output=True, text=True
+    )
+    assert ended.returncode == 2
+    assert told in ended.stderr
+    assert ended.stderr.startswith("error: ")
+    assert ended.stderr.count("\n") == 1
