@@ -7,7 +7,7 @@ DEMO := runs/demo
 WORKERS := 2
 # The demo's images are small so that it takes minutes on two cores.
 DEMO_FLAGS := --dataset=synthetic --model=joint_attention --steps=3 --image_size=96 --grid=6 \
-	--epochs=18 --learning_rate=2e-4 --dropout=0.2 --l2=0 --run_dir=$(DEMO)
+	--epochs=18 --learning_rate=2e-4 --dropout=0.2 --l2=0 --attention_weight=0.003 --run_dir=$(DEMO)
 
 .PHONY: demo test lint format clean
 
