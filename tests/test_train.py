@@ -99,7 +99,7 @@ def test_training_then_evaluation_leave_the_promised_files(
     ("flags", "kill_after"),
     [
         (["--steps=2", "--epochs=4", "--early_stopping=4"], 2),
-        (["--dataset=synthetic", "--scene=room", "--steps=1", "--batch_size=40", "--epochs=2"], 1),
+        (["--dataset=synthetic", "--scene=room", "--steps=1", "--batch_size=40", "--epochs=3"], 2),
     ],
     ids=["7scenes", "synthetic"],
 )
