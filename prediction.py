@@ -15,7 +15,7 @@ from data.images import prepare
 from errors import UserError
 from report.attention_figures import attention_panel
 from serving import Predictor, crops
-from tasks.pose_results import UNCERTAINTY_COLUMNS, chosen_layers
+from tasks.pose_results import UNCERTAINTY_COLUMNS, chosen_layers, layer_columns
 
 BATCH = 16
 COLUMNS = {
@@ -54,9 +54,8 @@ def predict(
     steps = gates["shape"][1] if gates else 0
     with _rows_to(output) as file:
         writer = csv.writer(file, lineterminator="\n")
-        layer_columns = (f"layer_step{step}" for step in range(1, steps + 1))
         spread = UNCERTAINTY_COLUMNS if "uncertainty" in description["outputs"] else ()
-        writer.writerow(["image", *COLUMNS[task], *spread, *layer_columns])
+        writer.writerow(["image", *COLUMNS[task], *spread, *layer_columns(steps)])
         done = 0
         for names, batch in batches(images, skip_bad, task):
             outputs = predictor(batch)

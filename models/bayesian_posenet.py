@@ -1,5 +1,7 @@
 """Bayesian PoseNet (Kendall & Cipolla 2016): many poses from one image, by dropout."""
 
+import math
+
 import keras
 from keras import ops
 
@@ -60,7 +62,7 @@ def summarize(drawn):
     quaternion = unit(ops.mean(quaternions, axis=1))
     quaternion = ops.where(quaternion[:, :1] < 0.0, -quaternion, quaternion)
     cosine = ops.abs(ops.sum(quaternions * quaternion[:, None], axis=-1))
-    angle = 2.0 * ops.arccos(ops.clip(cosine, 0.0, 1.0)) * (180.0 / 3.141592653589793)
+    angle = 2.0 * ops.arccos(ops.clip(cosine, 0.0, 1.0)) * (180.0 / math.pi)
     distance = ops.sum(ops.square(positions - position), axis=-1)
     spread = ops.sqrt(ops.stack([ops.mean(distance, 1), ops.mean(ops.square(angle), 1)], axis=-1))
     return ops.concatenate([position[:, 0], quaternion], axis=-1), spread

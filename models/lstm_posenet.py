@@ -24,7 +24,7 @@ class LSTMPoseNet(PoseNet):
     def __init__(self, units=256, **kwargs):
         super().__init__(**kwargs)
         self._config["units"] = units
-        regularizer = keras.regularizers.get(self.dense.kernel_regularizer)
+        regularizer = self.dense.kernel_regularizer
         self.readers = [
             layers.LSTM(
                 units, go_backwards=backwards, kernel_regularizer=regularizer,

@@ -264,7 +264,7 @@ def write_predictions_csv(
     steps = len(layers[0]) if len(layers) else 0
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow([*columns, *_layer_columns(steps)])
+        writer.writerow([*columns, *layer_columns(steps)])
         for name, sequence, row, chosen in zip(names, sequences, numbers, layers, strict=True):
             writer.writerow([name, sequence, *(f"{value:.9g}" for value in row), *chosen])
 
@@ -283,7 +283,7 @@ def read_predictions_csv(path: Path) -> Predictions:
             header = next(reader, [])
             if UNCERTAINTY_COLUMNS[0] in header:
                 columns = COLUMNS + UNCERTAINTY_COLUMNS
-            if header != [*columns, *_layer_columns(len(header) - len(columns))]:
+            if header != [*columns, *layer_columns(len(header) - len(columns))]:
                 raise UserError(f"{path} does not have the columns of a predictions file")
             for row in reader:
                 try:
@@ -308,7 +308,8 @@ def read_predictions_csv(path: Path) -> Predictions:
     )  # fmt: skip
 
 
-def _layer_columns(steps: int) -> list[str]:
+def layer_columns(steps: int) -> list[str]:
+    """The columns that name the layer of each of T steps."""
     return [f"layer_step{step}" for step in range(1, steps + 1)]
 
 

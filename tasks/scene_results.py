@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from errors import UserError
-from tasks.pose_results import chosen_layers, image_file_name, retrieve
+from tasks.pose_results import chosen_layers, image_file_name, layer_columns, retrieve
 
 __all__ = [
     "Predictions",
@@ -205,7 +205,7 @@ def write_predictions_csv(
     steps = len(layers[0]) if len(layers) else 0
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow([*COLUMNS, *_layer_columns(steps)])
+        writer.writerow([*COLUMNS, *layer_columns(steps)])
         for name, label, row, chosen in zip(names, labels, shares, layers, strict=True):
             answer = int(np.argmax(row))
             numbers = (f"{row[answer]:.9g}", f"{row[label]:.9g}")
@@ -225,7 +225,7 @@ def read_predictions_csv(path: Path, class_names: Sequence[str]) -> Predictions:
         with path.open(newline="", encoding="utf-8") as file:
             reader = csv.reader(file)
             header = next(reader, [])
-            if header != [*COLUMNS, *_layer_columns(len(header) - len(COLUMNS))]:
+            if header != [*COLUMNS, *layer_columns(len(header) - len(COLUMNS))]:
                 raise UserError(f"{path} does not have the columns of a scene's predictions file")
             for row in reader:
                 try:
@@ -275,7 +275,3 @@ def _share(text: str) -> float:
     if not 0.0 <= value <= 1.0:
         raise ValueError
     return value
-
-
-def _layer_columns(steps: int) -> list[str]:
-    return [f"layer_step{step}" for step in range(1, steps + 1)]
