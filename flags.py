@@ -78,6 +78,10 @@ def define_network() -> None:
     flags.DEFINE_integer("depth", 256, "Channels of the common grid.")
     flags.DEFINE_integer("hidden", 96, "Channels of the ConvLSTM (5.1).")
     flags.DEFINE_list("lstm_kernels", ["1", "3", "5", "7"], "Kernel sizes of the ConvLSTM (5.4).")
+    flags.DEFINE_integer(
+        "reduction", 24, "Channels that a 1x1 convolution leaves each kernel larger than 1 in the "
+        "ConvLSTM and the attention, as in an inception block; 0: full kernels, as in the thesis.",
+    )  # fmt: skip
     flags.DEFINE_integer("gate_embedding", 16, "Dimension E of the layer gate (4.3.1).")
     flags.DEFINE_float("dropout", 0.5, "Rate before the last layer (5.1).")
 
@@ -98,6 +102,11 @@ def define_training() -> None:
     flags.DEFINE_bool(
         "mirror", None, "Show each training image as its mirror image half of the time; default "
         "for scenes alone: a mirrored image has another pose.",
+    )  # fmt: skip
+    flags.DEFINE_float(
+        "focal_length", None, "Of the camera, in units of the images' short side: a training crop "
+        "then has the pose of a camera turned towards its centre. Default: the data set's, if it "
+        "has one; 0: every crop has its image's pose, as in the thesis.",
     )  # fmt: skip
     flags.DEFINE_integer("epochs", 100, "Passes over the training images.")
     flags.DEFINE_integer("batch_size", 40, "Images a step (5.1).")
@@ -124,6 +133,10 @@ def define_training() -> None:
         0.03,
         "Of the attention penalty (4.2: alpha; the thesis gives no value).",
     )
+    flags.DEFINE_float(
+        "balance_weight", 0.1, "Of the penalty on layers that the gate selects more often than "
+        "others, over a batch and all steps; 0: none, as in the thesis.",
+    )  # fmt: skip
     flags.DEFINE_float("temperature_start", 2.0, "Of the layer gate, first epoch (4.3: tau).")
     flags.DEFINE_float("temperature_end", 0.5, "Of the layer gate, last epoch.")
     flags.DEFINE_float(
@@ -149,7 +162,8 @@ def resolve() -> dict:
     config = {flag.name: flag.value for flag in FLAGS.flags_by_module_dict()["flags"]}
     from data.catalog import require_dataset
 
-    config["task"] = require_dataset(config["dataset"]).task
+    dataset = require_dataset(config["dataset"])
+    config["task"] = dataset.task
     config["scene"] = config["scene"] or DEFAULT_SCENES.get(config["dataset"])
     if config["scene"] is None:
         raise UserError(f"--scene is missing: name the scene of {config['dataset']} to use")
@@ -158,6 +172,9 @@ def resolve() -> dict:
         config["beta"] = DEFAULT_BETAS.get(scene, SEVEN_SCENES_BETA)
     if config["steps"] is None:
         config["steps"] = DEFAULT_STEPS[config["task"]]
+    if config["focal_length"] is None:
+        known = config["scene"] in dataset.scenes
+        config["focal_length"] = dataset.focal_length if known else 0.0
     if config["mirror"] is None:
         config["mirror"] = config["task"] == "scene"
     if config["pretrained"]:
@@ -189,7 +206,7 @@ def _check(config: dict) -> None:
     least = {
         "steps": 1, "grid": 1, "depth": 3, "hidden": 1, "gate_embedding": 1, "epochs": 1,
         "batch_size": 1, "image_size": 32, "early_stopping": 0,
-        "seed": 0, "l2": 0, "auxiliary_weight": 0, "attention_weight": 0,
+        "seed": 0, "reduction": 0, "focal_length": 0, "l2": 0, "auxiliary_weight": 0, "attention_weight": 0, "balance_weight": 0,
         "head_learning_rate_scale": 0, "mask_learning_rate_scale": 0,
         "trunk_learning_rate_scale": 0,
     }  # fmt: skip
@@ -266,6 +283,7 @@ def network_arguments(config: dict) -> dict:
             "depth": config["depth"],
             "hidden": config["hidden"],
             "kernel_sizes": config["lstm_kernels"],
+            "reduction": config["reduction"] or None,
             "gate_embedding": config["gate_embedding"],
         }
     return arguments

@@ -128,7 +128,7 @@ def build_task(config: dict) -> Task:
         config["model"], **network_arguments(config), **config["network"], name="network"
     )
     kind, arguments = TASKS[config.get("task", "pose")]
-    shared = ("auxiliary_weight", "attention_weight")
+    shared = ("auxiliary_weight", "attention_weight", "balance_weight")
     task = kind(network, **{name: config[name] for name in (*arguments, *shared)}, name="task")
     task.build((None, config["image_size"], config["image_size"], 3))
     task.built = True

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from data.pipeline import PREPARED_SIDE, centre_crop, resize_short_side, short_side
+from data.crops import PREPARED_SIDE, centre_crop, resize_short_side, short_side
 from errors import UserError
 from run_folder import RunFolder, load_network
 
@@ -27,7 +27,8 @@ OUTPUTS = {
     },
     "uncertainty": {
         "columns": ["metres", "degrees"],
-        "meaning": "spread of the samples that the pose is the mean of, root mean square",
+        "meaning": "spread of the samples that the pose is the mean of, times a factor: half of "
+        "the errors on images held out in training were smaller",
     },
     "logits": {"meaning": "[B, K]: a score of each of the `classes`, the largest is the answer"},
     "probabilities": {"meaning": "[B, K]: softmax of the logits; the classes sum to 1"},

@@ -16,6 +16,7 @@ from report.attention_figures import attention_panel
 from run_folder import RunFolder, build_task
 from tasks import callbacks
 from tasks.optimizer import ScaledAdam
+from tasks.pose_results import uncertainty_metrics
 from tasks.task import Task
 from weights.pretrained import Pretrained, open_pretrained, start_from
 
@@ -52,7 +53,9 @@ def train(config: dict) -> RunFolder:
     batch_size = config["batch_size"]
     try:
         history = task.fit(
-            training.train_batches(batch_size, config["seed"], first_epoch, config["mirror"]),
+            training.train_batches(
+                batch_size, config["seed"], first_epoch, config["mirror"], config["focal_length"]
+            ),
             validation_data=validation.test_batches(batch_size) if validation else None,
             epochs=config["epochs"],
             initial_epoch=first_epoch,
@@ -68,10 +71,26 @@ def train(config: dict) -> RunFolder:
             f"the loss of {run.path} is no longer a number: lower --learning_rate, and give "
             "another --run_dir"
         ) from error
+    if validation and hasattr(task.network, "calibrate"):
+        calibrate(run, task, validation)
     epochs = history.epoch[-1] + 1 if history.epoch else first_epoch
     (run.path / "finished.json").write_text(json.dumps({"epochs": epochs}) + "\n")
     print(f"{run.path} is finished: evaluate it with python eval.py --run_dir={run.path}")
     return run
+
+
+def calibrate(run: RunFolder, task: Task, validation: Split) -> None:
+    """Fits the best checkpoint's uncertainty to its errors on held-out images, and keeps it."""
+    task.load_weights(run.weights("best"))
+    network = task.network
+    network.calibrate((1.0, 1.0))
+    network.compile(jit_compile=False)
+    outputs = network.predict(validation.test_batches(run.config["batch_size"]), verbose=0)
+    found = uncertainty_metrics(validation.targets, outputs["pose"], outputs["uncertainty"])
+    scale = [found[name]["error_per_spread"] for name in ("position", "orientation")]
+    network.calibrate(scale)
+    task.save_weights(run.weights("best"))
+    logging.info("uncertainty is the spread times %.2f in metres, %.2f in degrees", *scale)
 
 
 def load_training_splits(config: dict) -> tuple[Split, Split | None]:

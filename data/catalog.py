@@ -54,6 +54,8 @@ class Dataset:
         own_scenes: Whether --data_dir may hold scenes of the user's own in the same layout.
         task: What its images are for: `pose`, where the camera stood, or `scene`, what kind of
             place they show. Such a data set is one scene, of the data set's own name.
+        focal_length: Of the camera of its own `scenes`, in units of the images' short side; 0
+            where the data set does not say.
     """
 
     folder: str
@@ -62,16 +64,24 @@ class Dataset:
     builder: type[SceneBuilder]
     own_scenes: bool = False
     task: str = "pose"
+    focal_length: float = 0.0
 
 
 DATASETS = {
-    SYNTHETIC: Dataset("", (SYNTHETIC_SCENE,), seven_scenes_reader, seven_scenes.Builder),
+    SYNTHETIC: Dataset(
+        "",
+        (SYNTHETIC_SCENE,),
+        seven_scenes_reader,
+        seven_scenes.Builder,
+        focal_length=ray_caster.FOCAL_LENGTH,
+    ),
     "7scenes": Dataset(
         "7scenes",
         seven_scenes.SCENES,
         seven_scenes_reader,
         seven_scenes.Builder,
         own_scenes=True,
+        focal_length=585 / 480,  # the data set's page: 585 pixels for 640 x 480
     ),
     "cambridge": Dataset(
         "cambridge",

@@ -12,10 +12,17 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from data.crops import (
+    PREPARED_SIDE,
+    centre_crop,
+    random_crop,
+    resize_short_side,
+    short_side,
+    turned,
+)
 from data.poses import mean_pose
 from data.preparation import PreparedScene
 
-PREPARED_SIDE = 256  # short side of prepared images, for crops of 224; scene images are square
 CACHE_SHARE = 0.25  # of the machine's memory, at the most, for decoded images
 
 
@@ -43,7 +50,12 @@ class Split:
         return len(self.names)
 
     def train_batches(
-        self, batch_size: int, seed: int, first_epoch: int = 0, mirror: bool = False
+        self,
+        batch_size: int,
+        seed: int,
+        first_epoch: int = 0,
+        mirror: bool = False,
+        focal_length: float | None = None,
     ) -> tf.data.Dataset:
         """Batches without end, from the start of `first_epoch`; every epoch has all images once.
 
@@ -55,6 +67,8 @@ class Split:
             seed: Draws order, crops and flips.
             first_epoch: Epoch to start with, from 0.
             mirror: Whether each image is flipped left to right with probability 1/2.
+            focal_length: Of the camera, in units of the images' short side. With it the pose of a
+                crop is that of a camera turned towards the crop's centre; without, the image's.
 
         Raises:
             ValueError: `mirror` with poses: no camera of the place takes the mirrored photograph.
@@ -72,12 +86,15 @@ class Split:
 
         def crop(example: dict, crop_seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             example = example if cached else decode(example)
-            image = tf.image.stateless_random_crop(example["image"], (size, size, 3), crop_seed)
+            image, offset = random_crop(example["image"], size, crop_seed)
+            target = example["target"]
+            if focal_length:
+                target = turned(target, offset / (focal_length * short_side(size)))
             if mirror:
                 # A seed of its own keeps the flip independent of the crop's place.
                 flip_seed = tf.random.fold_in(crop_seed, 1)
                 image = tf.image.stateless_random_flip_left_right(image, flip_seed)
-            return image, example["target"]
+            return image, target
 
         def epoch(number: tf.Tensor) -> tf.data.Dataset:
             done = tf.where(number < first_epoch, tf.constant(count, tf.int64), 0)
@@ -171,25 +188,3 @@ def held_out(sequences: list[str], fraction: float) -> list[str]:
 def initial_pose(split: Split) -> list[float]:
     """Mean pose of a split with poses, where the network's last bias starts."""
     return mean_pose(split.targets).tolist()
-
-
-def short_side(image_size: int) -> int:
-    """Short side of an image before a crop of `image_size`: 256 for 224, as in the thesis."""
-    return round(PREPARED_SIDE * image_size / 224)
-
-
-def resize_short_side(image: tf.Tensor, side: int) -> tf.Tensor:
-    """[H, W, 3] or [B, H, W, 3] to short side `side`, aspect kept, antialiased, in uint8."""
-    shape = tf.cast(tf.shape(image)[-3:-1], tf.float32)
-    scale = float(side) / tf.reduce_min(shape)
-    target = tf.cast(tf.round(shape * scale), tf.int32)
-    resized = tf.image.resize(tf.cast(image, tf.float32), target, antialias=True)
-    return tf.cast(tf.clip_by_value(tf.round(resized), 0.0, 255.0), tf.uint8)
-
-
-def centre_crop(image: tf.Tensor, size: int) -> tf.Tensor:
-    """[..., H, W, 3] to [..., size, size, 3]."""
-    shape = tf.shape(image)
-    top, left = (shape[-3] - size) // 2, (shape[-2] - size) // 2
-    crop = image[..., top : top + size, left : left + size, :]
-    return tf.ensure_shape(crop, [*image.shape[:-3], size, size, 3])

@@ -11,6 +11,8 @@ import numpy as np
 
 from data.room import BOXES, Box, Canvas, resample
 
+FOCAL_LENGTH = 1.05  # heights of the image
+
 _FURNITURE = range(1, len(BOXES))
 _LIGHT_CELL = 0.1  # metres between samples of the baked light
 _LAMPS = tuple((x, y, 2.7) for x in (-0.35, 0.0, 0.35) for y in (-0.35, 0.0, 0.35))
@@ -25,10 +27,10 @@ _EDGE_SAMPLES = ((-0.125, -0.375), (0.375, -0.125), (0.125, 0.375), (-0.375, 0.1
 def intrinsics(size: tuple[int, int]) -> np.ndarray:
     """The camera matrix [3,3] in pixels for an image of (width, height).
 
-    The focal length is 1.05 times the height and the principal point is the image's middle.
+    The focal length is FOCAL_LENGTH times the height and the principal point is the image's middle.
     """
     width, height = size
-    focal = 1.05 * height
+    focal = FOCAL_LENGTH * height
     return np.array([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1]])
 
 

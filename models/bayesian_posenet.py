@@ -17,7 +17,8 @@ class BayesianPoseNet(PoseNet):
 
     Outside training it returns, besides `pose`, the mean, `uncertainty` [B, 2]: the root mean
     square distance of the samples from their mean, in metres, and the root mean square angle
-    between the samples' orientations and theirs, in degrees.
+    between the samples' orientations and theirs, in degrees. Both are multiplied by
+    `uncertainty_scale`: 1, until `calibrate` sets it from images that were not trained on.
 
     What dropout leaves out is drawn once and for all, the same for every image: an image has one
     answer, alone or in a batch, live or exported. Training is `PoseNet`'s: the two differ in how
@@ -36,6 +37,19 @@ class BayesianPoseNet(PoseNet):
         self._config["samples"] = samples
         self.samples = samples
 
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.uncertainty_scale = self.add_weight(
+            (2,), "ones", trainable=False, dtype="float32", autocast=False, name="uncertainty_scale"
+        )
+
+    def calibrate(self, error_per_spread):
+        """Sets `uncertainty_scale`, given the median of error / spread in metres and degrees.
+
+        Half of the errors on images like those are then below their uncertainty.
+        """
+        self.uncertainty_scale.assign(error_per_spread)
+
     def answer(self, described, training):
         if training:
             return super().answer(described, training)
@@ -46,7 +60,7 @@ class BayesianPoseNet(PoseNet):
         drawn = ops.cast(described, "float32")[:, None] * kept
         drawn = self.head(ops.reshape(drawn, (-1, self.features)))
         mean, uncertainty = summarize(ops.reshape(drawn, (-1, self.samples, 7)))
-        return {"pose": mean, "uncertainty": uncertainty}
+        return {"pose": mean, "uncertainty": uncertainty * self.uncertainty_scale}
 
 
 def summarize(drawn):

@@ -18,6 +18,7 @@ class ConvLSTMCell(layers.Layer):
         hidden: Channels C of the state, a multiple of the number of kernel sizes.
         kernel_sizes: (1, 3, 5, 7) is the thesis's Multi-ConvLSTM; (3,) a plain one.
         kernel_regularizer: Penalty on the convolutions' kernels.
+        reduction: See `StackedConv2D`.
 
     Raises:
         ValueError: `hidden` cannot be shared equally.
@@ -26,7 +27,14 @@ class ConvLSTMCell(layers.Layer):
     section 3.
     """
 
-    def __init__(self, hidden=96, kernel_sizes=(1, 3, 5, 7), kernel_regularizer=None, **kwargs):
+    def __init__(
+        self,
+        hidden=96,
+        kernel_sizes=(1, 3, 5, 7),
+        kernel_regularizer=None,
+        reduction=None,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.hidden = hidden
         self.kernel_sizes = tuple(kernel_sizes)
@@ -35,8 +43,9 @@ class ConvLSTMCell(layers.Layer):
                 f"hidden size {hidden} cannot be shared by {len(self.kernel_sizes)} kernel sizes"
             )
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.reduction = reduction
         self.gates = StackedConv2D(
-            4 * hidden, self.kernel_sizes, self.kernel_regularizer, name="gates"
+            4 * hidden, self.kernel_sizes, self.kernel_regularizer, reduction, name="gates"
         )
 
     def build(self, input_shape):
@@ -85,4 +94,5 @@ class ConvLSTMCell(layers.Layer):
             "hidden": self.hidden,
             "kernel_sizes": self.kernel_sizes,
             "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
+            "reduction": self.reduction,
         }

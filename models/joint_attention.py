@@ -7,7 +7,7 @@ from models.class_head import ClassHead
 from models.conv_lstm import ConvLSTMCell
 from models.googlenet import CHANNELS, STRIDES, TAPS, GoogLeNet, check_taps
 from models.layer_gate import LayerGate
-from models.pose_head import PoseHead
+from models.pose_head import PoseHead, unit
 from models.spatial_attention import SpatialAttention
 
 
@@ -20,10 +20,16 @@ class JointAttention(keras.Model):
         logits: [B, K].
         layer_gates: [B, T, L] rows, one-hot outside training. Absent without layer attention.
         attention: [B, T, G, G] maps, each of sum 1. Absent without spatial attention.
-        auxiliary: in training, one pose [B, 7] or row of logits [B, K] from each layer by itself.
+        auxiliary: in training, one pose [B, 7] or row of logits [B, K] from each step and from
+            each layer by itself.
 
     Every tap is brought to one grid and depth (pooling or resizing, 1x1 convolution, batch
     normalisation, ReLU) so that one layer can stand in for another.
+
+    Each step answers by one dense layer on its hidden state and its glimpse, both averaged over
+    space; the network's answer is the mean of the T answers. That is the thesis's one dense layer
+    on all hidden states (4.5), with the glimpses added, and with each step's part held to the
+    answer by itself: alone, the recurrent part learns a small training set by heart.
 
     Args:
         steps: Recurrent steps, T.
@@ -37,6 +43,8 @@ class JointAttention(keras.Model):
         depth: Channels of the common grid.
         hidden: Channels of the ConvLSTM's state.
         kernel_sizes: Of the ConvLSTM.
+        reduction: Channels before the larger kernels of the ConvLSTM and of the attention's
+            embedding, see `StackedConv2D`; None for full kernels, as in the thesis.
         gate_embedding: Dimension E of the layer gate's embedding.
         dropout: Rate before the last layer.
         initial_pose: Where the pose head starts: the training set's mean pose.
@@ -62,6 +70,7 @@ class JointAttention(keras.Model):
         depth=256,
         hidden=96,
         kernel_sizes=(1, 3, 5, 7),
+        reduction=None,
         gate_embedding=16,
         dropout=0.5,
         initial_pose=(0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0),
@@ -89,6 +98,7 @@ class JointAttention(keras.Model):
             "depth": depth,
             "hidden": hidden,
             "kernel_sizes": tuple(kernel_sizes),
+            "reduction": reduction,
             "gate_embedding": gate_embedding,
             "dropout": dropout,
             "initial_pose": tuple(float(value) for value in initial_pose),
@@ -111,14 +121,18 @@ class JointAttention(keras.Model):
             else None
         )
         self.where = (
-            SpatialAttention(attention, activation, regularizer, name="spatial_attention")
+            SpatialAttention(
+                attention, activation, regularizer, reduction, name="spatial_attention"
+            )
             if attention
             else None
         )
-        self.cell = ConvLSTMCell(hidden, kernel_sizes, regularizer, name="conv_lstm")
+        self.cell = ConvLSTMCell(hidden, kernel_sizes, regularizer, reduction, name="conv_lstm")
         self.dropout = layers.Dropout(dropout, seed=seed, dtype="float32", name="dropout")
         self.prediction = "pose" if classes is None else "logits"
-        self.head = self._new_head(regularizer, "head")
+        self.step_heads = [
+            self._new_head(regularizer, f"head_step{step + 1}") for step in range(steps)
+        ]
         self.auxiliary_heads = [
             self._new_head(regularizer, f"auxiliary_head_{tap}") for tap in candidates
         ]
@@ -142,7 +156,8 @@ class JointAttention(keras.Model):
         if self.where:
             self.where.build(feature_shape, hidden_shape)
         self.cell.build(feature_shape)
-        self.head.build((None, self.steps * hidden))
+        for head in self.step_heads:
+            head.build((None, hidden + depth))
         for head in self.auxiliary_heads:
             head.build((None, depth))
 
@@ -153,8 +168,8 @@ class JointAttention(keras.Model):
             for tap, adapter in zip(self.candidates, self.adapters, strict=True)
         ]
         hidden, cell = self.cell.initial_state(ops.shape(images)[0])
-        hidden_states, gates, attention = [], [], []
-        for _ in range(self.steps):
+        answers, gates, attention = [], [], []
+        for head in self.step_heads:
             glimpse = features[0]
             if self.gate:
                 gate = self.gate(hidden, training=training)
@@ -164,20 +179,27 @@ class JointAttention(keras.Model):
                 glimpse, where = self.where(glimpse, hidden)
                 attention.append(where)
             hidden, cell = self.cell(glimpse, hidden, cell)
-            hidden_states.append(hidden)
-        pooled = ops.mean(ops.cast(ops.concatenate(hidden_states, -1), "float32"), axis=(1, 2))
-        prediction = self.head(self.dropout(pooled, training=training), training=training)
-        outputs = {self.prediction: prediction}
+            seen = ops.concatenate([pool(hidden), pool(glimpse)], axis=-1)
+            answers.append(head(self.dropout(seen, training=training), training=training))
+        outputs = {self.prediction: self._mean(answers)}
         if gates:
             outputs["layer_gates"] = ops.stack(gates, axis=1)
         if attention:
             outputs["attention"] = ops.stack(attention, axis=1)
         if training:
-            outputs["auxiliary"] = [
-                head(ops.mean(ops.cast(feature, "float32"), axis=(1, 2)), training=True)
+            by_layer = [
+                head(pool(feature), training=True)
                 for head, feature in zip(self.auxiliary_heads, features, strict=True)
             ]
+            outputs["auxiliary"] = (answers if self.steps > 1 else []) + by_layer
         return outputs
+
+    def _mean(self, answers):
+        """Of poses, whose quaternions all have w >= 0, or of logits."""
+        mean = sum(answers) / len(answers)
+        if self.prediction == "logits":
+            return mean
+        return ops.concatenate([mean[:, :3], unit(mean[:, 3:])], axis=-1)
 
     def get_config(self):
         return {**super().get_config(), **self._config}
@@ -235,6 +257,11 @@ class LayerAdapter(layers.Layer):
             "depth": self.depth,
             "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
         }
+
+
+def pool(maps):
+    """Mean over space, in float32: maps [B, H, W, C] to [B, C]."""
+    return ops.mean(ops.cast(maps, "float32"), axis=(1, 2))
 
 
 def select(features, gate):

@@ -24,6 +24,7 @@ class SpatialAttention(layers.Layer):
             of 3), or "fully_connected" (Xu et al. 2015: dense layers over all cells).
         activation: "leaky_relu" (section 4.2.1) or "relu" (equation 4.1).
         kernel_regularizer: Penalty on its kernels.
+        reduction: Of the embedding's kernels, see `StackedConv2D`.
 
     Returns:
         The glimpse [B, H, W, D] and the attention map [B, H, W], whose cells sum to 1.
@@ -35,7 +36,12 @@ class SpatialAttention(layers.Layer):
     """
 
     def __init__(
-        self, form="multi_convolutional", activation="leaky_relu", kernel_regularizer=None, **kwargs
+        self,
+        form="multi_convolutional",
+        activation="leaky_relu",
+        kernel_regularizer=None,
+        reduction=None,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         if form not in FORMS:
@@ -45,6 +51,7 @@ class SpatialAttention(layers.Layer):
         self.form = form
         self.activation = activation
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.reduction = reduction
 
     def build(self, features_shape, hidden_shape):
         _, height, width, depth = features_shape
@@ -55,7 +62,7 @@ class SpatialAttention(layers.Layer):
             self.score.build((None, height * width * depth))
             return
         self.embed = StackedConv2D(
-            depth, FORMS[self.form], kernel_regularizer=self.kernel_regularizer, name="embedding"
+            depth, FORMS[self.form], self.kernel_regularizer, self.reduction, name="embedding"
         )
         self.embed.build(hidden_shape)
         # A sum of one-channel convolutions is the stack of them under a 1x1 convolution of ones.
@@ -98,6 +105,7 @@ class SpatialAttention(layers.Layer):
             "form": self.form,
             "activation": self.activation,
             "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
+            "reduction": self.reduction,
         }
 
 
@@ -109,13 +117,24 @@ class StackedConv2D(layers.Layer):
         filters: Channels in all; divided among the sizes, the first ones take the remainder.
         kernel_sizes: One convolution each.
         kernel_regularizer: Penalty on the kernels.
+        reduction: Channels that a 1x1 convolution leaves each larger kernel, as in an inception
+            block but linear: the larger kernels then cost a tenth. None gives them all.
     """
 
-    def __init__(self, filters: int, kernel_sizes, kernel_regularizer=None, **kwargs):
+    def __init__(
+        self, filters: int, kernel_sizes, kernel_regularizer=None, reduction=None, **kwargs
+    ):
         super().__init__(**kwargs)
         self.filters = filters
         self.kernel_sizes = tuple(kernel_sizes)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.reduction = reduction
+        self.large = sum(size > 1 for size in self.kernel_sizes) if reduction else 0
+        if self.large:
+            self.reduce = layers.Conv2D(
+                reduction * self.large, 1, use_bias=False,
+                kernel_regularizer=self.kernel_regularizer, name="reduce",
+            )  # fmt: skip
         share, rest = divmod(filters, len(self.kernel_sizes))
         self.convolutions = [
             layers.Conv2D(
@@ -129,11 +148,18 @@ class StackedConv2D(layers.Layer):
         ]
 
     def build(self, input_shape):
-        for convolution in self.convolutions:
-            convolution.build(input_shape)
+        reduced = (*input_shape[:-1], self.reduction)
+        if self.large:
+            self.reduce.build(input_shape)
+        for size, convolution in zip(self.kernel_sizes, self.convolutions, strict=True):
+            convolution.build(reduced if self.large and size > 1 else input_shape)
 
     def call(self, x):
-        outputs = [convolution(x) for convolution in self.convolutions]
+        reduced = iter(ops.split(self.reduce(x), self.large, axis=-1) if self.large else ())
+        outputs = [
+            convolution(next(reduced) if self.large and size > 1 else x)
+            for size, convolution in zip(self.kernel_sizes, self.convolutions, strict=True)
+        ]
         return ops.concatenate(outputs, axis=-1) if len(outputs) > 1 else outputs[0]
 
     def get_config(self):
@@ -142,4 +168,5 @@ class StackedConv2D(layers.Layer):
             "filters": self.filters,
             "kernel_sizes": self.kernel_sizes,
             "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
+            "reduction": self.reduction,
         }

@@ -162,14 +162,15 @@ def _add_uncertainty(page: Page, results: SplitResults) -> None:
     found = results.metrics.get("uncertainty", {})
     told = "; ".join(
         f"{name}: rank correlation {found[name]['rank_correlation']:.2f}, the median error is "
-        f"{found[name]['error_per_spread']:.1f} times the spread"
+        f"{found[name]['error_per_spread']:.1f} times the uncertainty"
         for name in found
     )
     page.figure(
         style.save(figure, results.figures / "uncertainty.png"),
-        "Errors against predicted spread",
-        "The error of each image against the spread of the poses that dropout draws for it: the "
-        f"more the line rises, the better the spread tells bad answers from good ones. {told}",
+        "Errors against uncertainty",
+        "The error of each image against the spread of the poses that dropout draws for it, times "
+        "a factor that held-out images gave, if there were any: the more the line rises, the "
+        f"better bad answers are told from good ones. {told}",
     )
 
 

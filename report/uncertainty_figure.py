@@ -6,17 +6,19 @@ from matplotlib.figure import Figure
 
 from report import style
 
-GROUPS = 5  # of images, of equal size, by spread
+GROUPS = 5  # of images, of equal size, by uncertainty
 FLOOR = 1e-6  # a logarithmic axis has no place for 0
 
 
 def uncertainty_figure(
     uncertainty: np.ndarray, position_error_m: np.ndarray, orientation_error_deg: np.ndarray
 ) -> Figure:
-    """Draws the error of each image against its predicted spread, and the median of each fifth.
+    """Draws the error of each image against its uncertainty, and the median of each fifth.
+
+    On the dotted diagonal the two are equal.
 
     Args:
-        uncertainty: [N, 2] spread in metres and degrees.
+        uncertainty: [N, 2] in metres and degrees.
         position_error_m: [N].
         orientation_error_deg: [N].
     """
@@ -29,7 +31,7 @@ def uncertainty_figure(
         ("m", "degrees"),
         strict=True,
     ):
-        style.tidy(axes, title=title, x=f"spread of the samples ({unit})")
+        style.tidy(axes, title=title, x=f"uncertainty ({unit})")
         axes.set_ylabel(f"error ({unit})", fontsize=9)
         _draw(axes, np.maximum(spread, FLOOR), np.maximum(error, FLOOR))
     return figure
@@ -48,4 +50,5 @@ def _draw(axes: Axes, spread: np.ndarray, error: np.ndarray) -> None:
         markersize=4,
         label="median of each fifth of the images",
     )
+    axes.axline((1.0, 1.0), slope=1, color=style.MUTED, linewidth=1, linestyle=":")
     axes.legend(frameon=False, fontsize=8, loc="upper left")

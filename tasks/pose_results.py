@@ -88,18 +88,18 @@ def pose_metrics(truth: np.ndarray, predicted: np.ndarray) -> dict[str, object]:
 def uncertainty_metrics(
     truth: np.ndarray, predicted: np.ndarray, uncertainty: np.ndarray
 ) -> dict[str, dict[str, float]]:
-    """How well the spread of a network's samples foretells its errors.
+    """How well the uncertainty that a network gives with its poses foretells its errors.
 
     Args:
         truth: [N, 7] true poses.
         predicted: [N, 7] predicted poses.
-        uncertainty: [N, 2] spread in metres and degrees.
+        uncertainty: [N, 2] in metres and degrees.
 
     Returns:
-        For `position` and `orientation`: `rank_correlation` of spread and error (Spearman; 1 if
-        the images come in the same order by both, 0 if the spread says nothing), and
-        `error_per_spread`, the median of error / spread: what to multiply a spread by so that half
-        of the errors are below it.
+        For `position` and `orientation`: `rank_correlation` of uncertainty and error (Spearman; 1
+        if the images come in the same order by both, 0 if the uncertainty says nothing), and
+        `error_per_spread`, the median of error / uncertainty: what to multiply an uncertainty by
+        so that half of the errors are below it; 1 if it is calibrated.
     """
     errors = (
         poses.position_error_m(truth, predicted),

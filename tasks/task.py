@@ -16,6 +16,15 @@ def attention_penalty(attention):
     return ops.mean(ops.square(1.0 - seen))
 
 
+def layer_imbalance(layer_gates):
+    """Mean over layers of (1 - L f_l)^2, f_l how often all steps of a batch select layer l.
+
+    Zero when all L layers are selected equally often, for gates [B, T, L].
+    """
+    frequency = ops.mean(layer_gates, axis=(0, 1))
+    return ops.mean(ops.square(1.0 - frequency.shape[0] * frequency))
+
+
 def perplexity(attention):
     """exp(entropy) of each map, [B, T]: the number of cells it spreads over."""
     entropy = -ops.sum(attention * ops.log(attention + 1e-12), axis=(2, 3))
@@ -26,12 +35,14 @@ class Task(keras.Model):
     """A network with the loss and the metrics of what it is trained for, ready for `fit`.
 
     The loss is that of the prediction, plus `auxiliary_weight` times that of each auxiliary
-    prediction, plus `attention_weight` times the attention penalty, plus the layers' own penalties.
+    prediction, plus `attention_weight` times the attention penalty, plus `balance_weight` times the
+    imbalance of the layer gate, plus the layers' own penalties.
 
     Args:
         network: Returns a dictionary with `prediction`, see `models`.
         auxiliary_weight: Of each auxiliary prediction; 0.3 in GoogLeNet and PoseNet.
         attention_weight: alpha of equation 4.2, squared form.
+        balance_weight: Of the layer gate's imbalance.
 
     Attributes:
         prediction: Name of the network's output that is trained.
@@ -41,11 +52,14 @@ class Task(keras.Model):
     prediction: str
     monitor: str
 
-    def __init__(self, network, auxiliary_weight=0.3, attention_weight=0.0, **kwargs):
+    def __init__(
+        self, network, auxiliary_weight=0.3, attention_weight=0.0, balance_weight=0.0, **kwargs
+    ):
         super().__init__(**kwargs)
         self.network = network
         self.auxiliary_weight = auxiliary_weight
         self.attention_weight = attention_weight
+        self.balance_weight = balance_weight
         # In the weight file, so that a backup says by itself which epoch it is the end of.
         self.epochs_seen = self.add_weight(
             shape=(), initializer="zeros", dtype="int32", trainable=False, name="epochs_seen"
@@ -83,6 +97,8 @@ class Task(keras.Model):
             loss = loss + self.auxiliary_weight * self.prediction_loss(y, predicted)
         if self.attention_weight and "attention" in y_pred:
             loss = loss + self.attention_weight * attention_penalty(y_pred["attention"])
+        if self.balance_weight and "layer_gates" in y_pred:
+            loss = loss + self.balance_weight * layer_imbalance(y_pred["layer_gates"])
         self._update_trackers(y, y_pred)
         for penalty in self.losses:
             loss = loss + ops.cast(penalty, loss.dtype)
@@ -110,6 +126,7 @@ class Task(keras.Model):
             "network": keras.saving.serialize_keras_object(self.network),
             "auxiliary_weight": self.auxiliary_weight,
             "attention_weight": self.attention_weight,
+            "balance_weight": self.balance_weight,
         }
 
     @classmethod

@@ -23,9 +23,9 @@ def make_run(path: Path, **flags) -> RunFolder:
         "skip_bad": False, "image_size": 64, "validation_fraction": 0.1,
         "model": "joint_attention", "steps": 3, "layers": LAYERS, "grid": 2,
         "attention": "multi_convolutional", "activation": "leaky_relu", "depth": 8, "hidden": 8,
-        "lstm_kernels": [1, 3], "gate_embedding": 4, "dropout": 0.5, "l2": 0.0, "seed": 5,
-        "pose_loss": "l2", "beta": 10.0, "auxiliary_weight": 0.3, "attention_weight": 0.0,
-        "mixed_precision": "none",
+        "lstm_kernels": [1, 3], "reduction": 3, "gate_embedding": 4, "dropout": 0.5, "l2": 0.0,
+        "seed": 5, "pose_loss": "l2", "beta": 10.0, "auxiliary_weight": 0.3,
+        "attention_weight": 0.0, "balance_weight": 0.0, "mixed_precision": "none",
         "network": {"initial_pose": INITIAL_POSE, "mean_rgb": [120.0, 110.0, 100.0]},
         "validation_sequences": [], "train_images": 10,
     }  # fmt: skip

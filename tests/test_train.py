@@ -165,6 +165,17 @@ def test_mixed_precision_trains(precision, data, environment, tmp_path):
     assert np.isfinite(float(history(tmp_path / "run")[0]["loss"]))
 
 
+def test_an_uncertainty_is_calibrated_on_held_out_sequences(data, environment, tmp_path):
+    flags = ("--model=bayesian_posenet", "--epochs=1", "--validation_fraction=0.3")
+    trained = run("train.py", environment, data, tmp_path / "run", *flags)
+    assert trained.returncode == 0, trained.stderr
+    evaluated = run("eval.py", environment, None, tmp_path / "run", "--split=validation")
+    assert evaluated.returncode == 0, evaluated.stderr
+    metrics = json.loads((tmp_path / "run/validation/metrics.json").read_text())
+    for found in metrics["uncertainty"].values():
+        assert found["error_per_spread"] == pytest.approx(1, rel=1e-3)
+
+
 def test_the_default_command_needs_no_data(environment, tmp_path):
     """`python train.py` renders its room; a single small epoch of it."""
     flags = ["--epochs=1", "--batch_size=40", "--model=posenet", *TINY[:1], "--verbose=0"]

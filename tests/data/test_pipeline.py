@@ -5,7 +5,15 @@ import pytest
 import tensorflow as tf
 
 from data.catalog import prepare
-from data.pipeline import centre_crop, held_out, load_split, resize_short_side, short_side
+from data.crops import (
+    centre_crop,
+    random_crop,
+    resize_short_side,
+    short_side,
+    turned,
+)
+from data.pipeline import held_out, load_split
+from data.poses import matrix_from_quaternion, orientation_error_deg
 from tests.data.writers import camera_to_world, write_seven_scenes
 
 SIZE = 64
@@ -60,6 +68,41 @@ def test_going_on_in_an_epoch_gives_what_the_unbroken_run_sees(training):
     for (images, poses), (images_again, poses_again) in zip(unbroken[4:], resumed, strict=True):
         np.testing.assert_array_equal(images, images_again)
         np.testing.assert_array_equal(poses, poses_again)
+
+
+@pytest.mark.parametrize(("x", "y"), [(0.0, 0.0), (1.0, 0.0), (0.3, -0.8)])
+def test_a_turned_camera_looks_at_the_direction_by_the_shortest_way(x, y):
+    pose = np.float32([1, 2, 3, *np.array([0.5, -0.7, 0.1, 0.4]) / np.sqrt(0.91)])
+    found = turned(tf.constant(pose), tf.constant([x, y])).numpy()
+    np.testing.assert_array_equal(found[:3], pose[:3])
+    assert found[3] >= 0
+    before, after = (matrix_from_quaternion(value[3:].astype(float)) for value in (pose, found))
+    ray = np.array([x, y, 1.0]) / np.linalg.norm([x, y, 1.0])
+    np.testing.assert_allclose(after[:, 2], before @ ray, atol=1e-6)
+    expected = np.degrees(np.arctan(np.hypot(x, y)))
+    assert orientation_error_deg(pose[None], found[None])[0] == pytest.approx(expected, abs=1e-2)
+
+
+def test_a_crop_lies_anywhere_and_says_where():
+    image = tf.reshape(tf.range(6 * 9 * 3), (6, 9, 3))
+    places = set()
+    for seed in range(100):
+        crop, offset = random_crop(image, 4, tf.constant([seed, 1]))
+        row, column = divmod(int(crop[0, 0, 0]) // 3, 9)
+        np.testing.assert_array_equal(crop, image[row : row + 4, column : column + 4])
+        assert offset.numpy().tolist() == [column - 2.5, row - 1.0]
+        places.add((row, column))
+    assert places == {(row, column) for row in range(3) for column in range(6)}
+
+
+def test_with_a_focal_length_crops_have_the_poses_of_turned_cameras(training):
+    plain = take(training.train_batches(6, seed=1), 1)[0]
+    turning = take(training.train_batches(6, seed=1, focal_length=1.2), 1)[0]
+    np.testing.assert_array_equal(turning[0], plain[0])
+    np.testing.assert_array_equal(turning[1][:, :3], plain[1][:, :3])
+    # Images of 73 x 97 pixels: a crop of 64 is at most 16.5 and 4.5 pixels off the centre.
+    degrees = orientation_error_deg(plain[1], turning[1])
+    assert 0.5 < degrees.max() < np.degrees(np.arctan(17.5 / (1.2 * 73)))
 
 
 def test_images_with_poses_are_not_mirrored(training):

@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 
 from data.catalog import prepare
-from data.pipeline import held_out, load_split, resize_short_side, short_side
+from data.crops import resize_short_side, short_side
+from data.pipeline import held_out, load_split
 from tests.data.writers import write_indoor_scenes
 
 SIZE = 64

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from data import poses
-from data.ray_caster import RayCaster, intrinsics
+from data.crops import turned
+from data.ray_caster import FOCAL_LENGTH, RayCaster, intrinsics
 from data.room import BOXES, ROOM_HIGH, ROOM_LOW
 from data.seven_scenes import reader
 from data.synthetic import camera_rotation, random_path, write_room
@@ -91,6 +93,32 @@ def test_written_image_is_what_the_written_pose_sees(scene, caster):
     )
     assert 0.5 < np.abs(image - seen).mean() < 2  # the sensor's noise
     assert np.abs(image - seen_later).mean() > 8
+
+
+@pytest.mark.parametrize("offset", [(24, 0), (-24, 8), (0, -8)])
+def test_a_crop_off_the_centre_is_nearly_what_the_turned_camera_sees(caster, offset):
+    """The sign and size of `data.crops.turned`, on rendered pictures."""
+    size, side = (129, 97), 80
+    camera = camera_at((0.5, -1.0, 1.4), yaw=0.3)
+    pose = poses.pose_from_matrix(camera).astype(np.float32)
+    left, top = ((whole - side) // 2 for whole in size)
+    image = caster.photograph(camera, size).astype(float)
+    crop = image[top + offset[1] :, left + offset[0] :][:side, :side]
+
+    def centre_seen_by(direction):
+        turned_pose = turned(tf.constant(pose), tf.constant(direction, tf.float32)).numpy()
+        other = np.eye(4)
+        other[:3, :3] = poses.matrix_from_quaternion(turned_pose[3:].astype(float))
+        other[:3, 3] = turned_pose[:3]
+        return caster.photograph(other, size).astype(float)[top:, left:][:side, :side]
+
+    direction = np.array(offset) / (FOCAL_LENGTH * size[1])
+    right = np.abs(crop - centre_seen_by(direction)).mean()
+    unturned, opposite = (
+        np.abs(crop - centre_seen_by(d)).mean() for d in (0 * direction, -direction)
+    )
+    assert right < 0.7 * unturned
+    assert right < 0.7 * opposite
 
 
 def test_camera_axes_are_right_down_forward():

@@ -48,7 +48,7 @@ def test_parameters_of_the_default_network():
         "spatial_attention": 96 * (86 + 9 * 85 + 25 * 85) + 256 + 256 * (1 + 9 + 25),
         # Kernels 1, 3, 5 and 7 with 24 channels for each of 4 gates; 3 peepholes, 2 states.
         "conv_lstm": (256 + 96) * 96 * (1 + 9 + 25 + 49) + 4 * 96 + 5 * 7 * 7 * 96,
-        "pose_head": 3 * 96 * 7 + 7,
+        "step_heads": 3 * ((96 + 256) * 7 + 7),
         "auxiliary_heads": 3 * (256 * 7 + 7),
     }
     found = {
@@ -57,11 +57,11 @@ def test_parameters_of_the_default_network():
         "layer_gate": network.gate.count_params(),
         "spatial_attention": network.where.count_params(),
         "conv_lstm": network.cell.count_params(),
-        "pose_head": network.head.count_params(),
+        "step_heads": sum(head.count_params() for head in network.step_heads),
         "auxiliary_heads": sum(head.count_params() for head in network.auxiliary_heads),
     }
     assert found == parts
-    assert network.count_params() == sum(parts.values()) == 9_741_010
+    assert network.count_params() == sum(parts.values()) == 9_746_400
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 4])
@@ -97,7 +97,8 @@ def test_ablations_leave_out_their_part():
 
 
 def test_network_starts_at_the_mean_pose():
-    (pose,) = numpy_outputs(small(moved=False, initial_pose=MEAN_POSE)(images())["pose"])
+    network = small(moved=False, initial_pose=MEAN_POSE)
+    (pose,) = numpy_outputs(network(images(), training=True)["pose"])
     np.testing.assert_allclose(pose, [MEAN_POSE] * 2, atol=0.2)
 
 
@@ -121,11 +122,37 @@ def test_bytes_and_floats_are_the_same_image():
         np.testing.assert_array_equal(first, second)
 
 
-def test_each_layer_gives_a_pose_by_itself_in_training_only():
+def test_each_step_and_each_layer_gives_a_pose_by_itself_in_training_only():
     network = small(initial_pose=MEAN_POSE)
     assert "auxiliary" not in network(images())
     poses = network(images(), training=True)["auxiliary"]
-    assert [tuple(pose.shape) for pose in poses] == [(2, 7), (2, 7)]
+    assert [tuple(pose.shape) for pose in poses] == [(2, 7)] * (2 + 2)
+    # The only step's answer is the network's.
+    assert len(small(steps=1)(images(), training=True)["auxiliary"]) == 2
+
+
+@pytest.mark.parametrize("classes", [None, 5])
+def test_the_answer_is_the_mean_of_the_steps_answers(classes):
+    network = small(classes=classes, initial_pose=MEAN_POSE, dropout=0.0, steps=3)
+    outputs = network(images(), training=True)
+    steps = np.stack(numpy_outputs(outputs["auxiliary"])[:3])
+    (answer,) = numpy_outputs(outputs["logits" if classes else "pose"])
+    assert np.abs(steps[0] - steps[1]).max() > 1e-4
+    mean = steps.mean(axis=0)
+    if classes is None:
+        mean[:, 3:] /= np.linalg.norm(mean[:, 3:], axis=1, keepdims=True)
+    np.testing.assert_allclose(answer, mean, rtol=1e-5, atol=1e-6)
+
+
+def test_reduced_kernels_leave_every_shape_and_a_tenth_of_the_convlstm():
+    full, reduced = JointAttention(), JointAttention(reduction=24)
+    for network in (full, reduced):
+        network.build((None, 224, 224, 3))
+    convolutions = 96 * (96 + 256) + 3 * 24 * (96 + 256) + (9 + 25 + 49) * 24 * 96 + 4 * 96
+    assert reduced.cell.gates.count_params() == convolutions
+    assert convolutions < full.cell.gates.count_params() / 10
+    embedding = 96 * 86 + 2 * 24 * 96 + (9 + 25) * 24 * 85 + 256
+    assert reduced.where.embed.count_params() == embedding
 
 
 def test_training_reaches_every_weight():
@@ -222,6 +249,7 @@ def test_checks_of_the_adapter():
 )
 def test_checks_of_the_network_and_its_ablations(ablation):
     arguments = SMALL | {
+        "reduction": 3,
         "activation": "relu",
         "dropout": 0.3,
         "initial_pose": MEAN_POSE,

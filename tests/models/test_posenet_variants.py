@@ -73,6 +73,7 @@ def bayesian(**arguments):
     network = BayesianPoseNet(seed=1, initial_pose=MEAN_POSE, **arguments)
     network(images())
     randomize(network)
+    network.calibrate([1.0, 1.0])
     return network
 
 
@@ -103,6 +104,15 @@ def test_bayesian_samples_are_those_of_dropout():
     off = np.abs(found["pose"][0, :3] - (np.array(MEAN_POSE[:3]) + parts.sum(0)))
     assert (off < 4 * np.sqrt(variance / 20000)).all()
     assert found["uncertainty"][0, 0] == pytest.approx(np.sqrt(variance.sum()), rel=0.03)
+
+
+def test_calibration_scales_the_uncertainty_and_nothing_else():
+    network = bayesian(dropout=0.5)
+    before = arrays(network(images()))
+    network.calibrate([2.0, 0.5])
+    after = arrays(network(images()))
+    np.testing.assert_array_equal(after["pose"], before["pose"])
+    np.testing.assert_allclose(after["uncertainty"], before["uncertainty"] * [2, 0.5], rtol=1e-5)
 
 
 def test_without_dropout_there_is_no_spread_and_training_is_posenets():

@@ -106,12 +106,29 @@ def test_stacked_convolutions_share_the_filters_and_keep_the_order_of_the_sizes(
     np.testing.assert_allclose((moved - found)[1, 2, 1], [0, 0, 0, 1, 2, 3, 0, 0], atol=1e-5)
 
 
+def test_a_reduced_stack_is_a_full_one_whose_large_kernels_have_low_rank():
+    full, reduced = StackedConv2D(8, (1, 3, 5)), StackedConv2D(8, (1, 3, 5), reduction=2)
+    full(features()), reduced(features())
+    (bottleneck,) = numpy_outputs(reduced.reduce.weights)
+    parts = np.split(bottleneck[0, 0], 2, axis=-1)
+    for index, (wide, narrow) in enumerate(
+        zip(full.convolutions, reduced.convolutions, strict=True)
+    ):
+        kernel, bias = numpy_outputs(narrow.weights)
+        if index:
+            kernel = np.einsum("cr,hwrf->hwcf", parts[index - 1], kernel)
+        wide.set_weights([kernel, bias])
+    (expected,), (found,) = numpy_outputs(full(features())), numpy_outputs(reduced(features()))
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_checks_of_every_form(form):
-    arguments = {"form": form, "activation": "relu", "kernel_regularizer": "l2"}
+    arguments = {"form": form, "activation": "relu", "kernel_regularizer": "l2", "reduction": 3}
     check_layer(SpatialAttention, arguments, features(), hidden())
 
 
 def test_checks_of_the_stack():
     arguments = {"filters": 8, "kernel_sizes": (1, 3, 5), "kernel_regularizer": "l2"}
     check_layer(StackedConv2D, arguments, features())
+    check_layer(StackedConv2D, arguments | {"reduction": 2}, features())

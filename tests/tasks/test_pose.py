@@ -93,6 +93,16 @@ def test_penalty_of_one_cell_alone_by_hand():
     assert value(task.attention_penalty(alone)) == pytest.approx(3.0, rel=1e-6)
 
 
+def test_imbalance_of_layers_by_hand():
+    rows = np.eye(3, dtype=np.float32)
+    # Every step of an image another layer, or every image: over the batch all are equally often.
+    assert value(task.layer_imbalance(np.stack([rows, rows]))) == pytest.approx(0, abs=1e-12)
+    assert value(task.layer_imbalance(rows[:, None])) == pytest.approx(0, abs=1e-12)
+    # One of three alone: ((1 - 3)^2 + 1 + 1) / 3 = 2. Two of three: (2 * (1 - 1.5)^2 + 1) / 3.
+    assert value(task.layer_imbalance(rows[None, [0, 0]])) == pytest.approx(2, rel=1e-6)
+    assert value(task.layer_imbalance(rows[None, [0, 2]])) == pytest.approx(0.5, rel=1e-6)
+
+
 def test_penalty_depends_neither_on_the_grid_nor_on_the_number_of_steps():
     coarse = np.array([[[[0.5, 0.25], [0.125, 0.125]]]], np.float32)
     fine = coarse.repeat(3, axis=2).repeat(3, axis=3) / 9

@@ -52,6 +52,15 @@ def test_auxiliary_poses_and_attention_count_with_their_weights():
     assert found == pytest.approx(1.3 * both_wrong + 0.5 * 3, rel=1e-4)
 
 
+def test_imbalance_of_the_layer_gate_counts_with_its_weight():
+    task = made_task(beta=10.0, balance_weight=0.5)
+    one_layer = np.zeros((2, 2, 2), np.float32)
+    one_layer[:, :, 0] = 1  # imbalance ((1 - 2)^2 + 1) / 2
+    task._update_trackers = lambda *_: None
+    expected = BY_HAND["position"] + 10 * BY_HAND["quaternion"] + 0.5
+    assert loss_of(task, layer_gates=one_layer) == pytest.approx(expected)
+
+
 def test_learned_weights_start_at_0_and_minus_3():
     task = made_task(pose_loss="learned", beta=1e6)
     expected = BY_HAND["position"] + BY_HAND["quaternion"] * np.exp(3) - 3
