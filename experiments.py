@@ -243,5 +243,19 @@ FIGURES = {
                 "not say which images it shows; these are spread evenly over the test split.",
             ),
         ),
+        *(
+            Figure(
+                f"own-{name}",
+                f"{title}, on the scenes of the tables of our own",
+                kind,
+                (PLACES["Red Kitchen"], PLACES["15 Scenes"]),
+                joint(title="Joint attention"),
+                notes=("T = 3 for poses, 2 for scenes: runs of tables redkitchen and scenes15.",),
+            )
+            for name, title, kind in (
+                ("5.3", "How often each step selects each layer, test images", "frequencies"),
+                ("5.4", "Where each step looks, and in which layer", "attention"),
+            )
+        ),
     )
 }

@@ -20,6 +20,7 @@ absl_flags.DEFINE_list("table", [], f"Tables: {', '.join(TABLES)}.")
 absl_flags.DEFINE_list("figure", [], f"Figures: {', '.join(FIGURES)}.")
 absl_flags.DEFINE_bool("list", False, "Show every table and figure, its data and its runs.")
 absl_flags.DEFINE_bool("dry_run", False, "Print the commands, run nothing.")
+absl_flags.DEFINE_bool("train", True, "--notrain makes the tables of the runs that are done.")
 absl_flags.DEFINE_list("scenes", [], "Only the rows of these scenes, as redkitchen,OldHospital.")
 absl_flags.DEFINE_integer("seeds", 1, "Number of seeds, from 0 on.")
 absl_flags.DEFINE_string("runs_dir", "runs/reproduce", "Folder of the runs, shared by all tables.")
@@ -55,7 +56,7 @@ def main(arguments: list[str]) -> None:
     command = shlex.join(["python", "reproduce.py", *sys.argv[1:]])
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        complete = request.run()
+        complete = request.run() if values.train else request.leave()
         print("\n" + request.write(command, Path(values.output).expanduser()))
     except KeyboardInterrupt:
         print(f"\nstopped; this goes on from here: {command}", file=sys.stderr)

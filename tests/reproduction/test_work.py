@@ -51,6 +51,18 @@ def test_a_scene_whose_data_cannot_be_prepared_is_tried_once(recipe, monkeypatch
     assert len(request.problems) == 6
 
 
+def test_tables_are_made_of_what_is_there_without_training(recipe, monkeypatch, tmp_path):
+    request = Request.make(["5.6"], [], ["stairs"], 1, recipe)
+    monkeypatch.setattr(work, "execute", None)
+    for run in request.plan.values():
+        if run.experiment.model == "posenet":
+            pretend(run, pose_metrics(0.1, 4.0))
+    assert request.leave()
+    text = request.write("command", tmp_path / "results")
+    assert "| PoseNet | 0.48 m, 13.1° | 0.100 m, 4.00° |" in text
+    assert "| LSTM PoseNet | 0.40 m, 13.7° | not run |" in text
+
+
 def test_execute_returns_the_sentence_of_a_script_that_ends_badly(capfd, tmp_path):
     assert work.execute(["train.py", "--steps=0"]).startswith("--steps=0 is too small")
     assert "--steps=0" in capfd.readouterr().err
