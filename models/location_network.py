@@ -1,0 +1,55 @@
+"""The location network of the Recurrent Attention Model: where to look next."""
+
+import keras
+from keras import layers, ops
+
+
+@keras.saving.register_keras_serializable("whatwhere")
+class LocationNetwork(layers.Layer):
+    """State [B, H] to the mean [B, 2] of the next location, in (-1, 1), float32.
+
+    One dense layer and tanh. It starts with small weights: near the centre, wherever the state is.
+
+    Args:
+        hidden: Units of a ReLU layer before it; None for none, as in the paper.
+        kernel_regularizer: Penalty on the kernels.
+
+    Reference: Mnih et al. 2014, section 3.1 and section 4, "Location network".
+    """
+
+    def __init__(self, hidden=None, kernel_regularizer=None, dtype="float32", **kwargs):
+        super().__init__(dtype=dtype, **kwargs)
+        self.hidden = hidden
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.embed = self._dense(hidden, "embedding", activation="relu") if hidden else None
+        self.mean = self._dense(
+            2,
+            "mean",
+            activation="tanh",
+            kernel_initializer=keras.initializers.RandomUniform(-0.01, 0.01),
+        )
+
+    def _dense(self, units, name, **kwargs) -> layers.Dense:
+        return layers.Dense(
+            units, kernel_regularizer=self.kernel_regularizer, dtype="float32", name=name, **kwargs
+        )
+
+    def build(self, input_shape):
+        if self.embed:
+            self.embed.build(input_shape)
+            input_shape = (None, self.hidden)
+        self.mean.build(input_shape)
+
+    def call(self, state):
+        state = ops.cast(state, "float32")
+        return self.mean(self.embed(state) if self.embed else state)
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], 2)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "hidden": self.hidden,
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
+        }

@@ -1,0 +1,66 @@
+"""Training of the Recurrent Attention Model: what an image shows, and where to look for it."""
+
+import keras
+from keras import ops
+
+from tasks.scene import SceneTask
+
+
+@keras.saving.register_keras_serializable("whatwhere")
+class RAMTask(SceneTask):
+    """A network with the loss and the metrics of classification by glimpses; see `Task`.
+
+    The reward R of a rollout is 1 if its arg max is the label, else 0. To the cross-entropy come,
+    for a network that returns `log_probabilities` log pi_t and `baselines` b_t,
+        baseline_weight * sum_t (R - b_t)^2 - reinforce_weight * sum_t log pi_t (R - b_t),
+    averaged over rollouts, R - b_t of the second sum without a gradient (REINFORCE). Other
+    networks train by cross-entropy alone.
+
+    Targets are labels [B]; a network may return M rows for each, as `RAM` does in training.
+
+    Args:
+        network: Returns a dictionary with `logits` [B * M, K].
+        baseline_weight: Of the baselines' squared error.
+        reinforce_weight: Of the locations' part.
+
+    Reference: Mnih et al. 2014, section 3.2.
+    """
+
+    def __init__(self, network, baseline_weight=1.0, reinforce_weight=1.0, **kwargs):
+        super().__init__(network, **kwargs)
+        self.baseline_weight = baseline_weight
+        self.reinforce_weight = reinforce_weight
+
+    def prediction_trackers(self):
+        trackers = super().prediction_trackers()
+        if getattr(self.network, "baseline", None):
+            trackers["baseline_error"] = keras.metrics.Mean("baseline_error")
+        return trackers
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        images, rows = ops.shape(y)[0], ops.shape(y_pred["logits"])[0]
+        labels = ops.broadcast_to(ops.reshape(y, (-1, 1)), (images, rows // images))
+        labels = ops.reshape(labels, (-1,))
+        loss = super().compute_loss(x, labels, y_pred, sample_weight, training)
+        if "baselines" not in y_pred:
+            return loss
+        right = ops.equal(ops.cast(labels, "int32"), ops.argmax(y_pred["logits"], axis=-1))
+        advantage = ops.cast(right, "float32")[:, None] - y_pred["baselines"]
+        self.trackers["baseline_error"].update_state(ops.square(advantage))
+        if "log_probabilities" in y_pred:
+            loss += self.baseline_weight * mean_of_sums(ops.square(advantage))
+            drawn = y_pred["log_probabilities"] * ops.stop_gradient(advantage)
+            loss -= self.reinforce_weight * mean_of_sums(drawn)
+        return loss
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "baseline_weight": self.baseline_weight,
+            "reinforce_weight": self.reinforce_weight,
+        }
+
+
+def mean_of_sums(x):
+    """Over rows the mean, over steps the sum: [N, T] to a scalar."""
+    return ops.mean(ops.sum(x, axis=1))
