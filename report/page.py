@@ -106,7 +106,7 @@ class Page:
         self._parts.append(f'<div class="scroll"><table{kind}>{"".join(lines)}</table></div>')
 
     def figure(self, image: Path, alt: str, caption: str, *, width: float | None = None) -> None:
-        """Adds a PNG file, inline, with a caption.
+        """Adds a PNG or GIF file, inline, with a caption.
 
         Args:
             image: The file.
@@ -116,9 +116,10 @@ class Page:
                 picture scrolls. None takes that of an ordinary figure.
         """
         least = f' style="min-width: {width:g}rem"' if width else ""
+        kind = image.suffix.removeprefix(".")
         data = base64.b64encode(image.read_bytes()).decode("ascii")
         self._parts.append(
-            f'<figure><div class="scroll"><img src="data:image/png;base64,{data}" '
+            f'<figure><div class="scroll"><img src="data:image/{kind};base64,{data}" '
             f'alt="{escape(alt)}"{least}></div><figcaption>{escape(caption)}</figcaption></figure>'
         )
 

@@ -22,7 +22,7 @@ class SplitResults:
         split: The split's name, which is also its folder under `path`.
         config: The run's resolved configuration.
         metrics: The split's metrics.json.
-        predictions: N rows, of the run's task.
+        predictions: N rows, of the run's task; None for games, which have no such rows.
         chosen: The rows that the figures show, by group.
         layers: [L] names of the candidate layers; empty without gates.
         layer_gates: [N, T, L] gate rows, or None for a network without gates.
@@ -33,7 +33,7 @@ class SplitResults:
     split: str
     config: dict
     metrics: dict
-    predictions: pose_results.Predictions | scene_results.Predictions
+    predictions: pose_results.Predictions | scene_results.Predictions | None
     chosen: dict[str, list[int]]
     layers: list[str]
     layer_gates: np.ndarray | None
@@ -77,13 +77,13 @@ def read_split(path: Path, split: str) -> SplitResults:
     """
     folder = path / split
     evaluate = f"run eval.py --run_dir={path} --split={split}"
-    config = _read_json(path / "config.json", "name the folder of a run of train.py")
-    metrics = _read_json(folder / "metrics.json", evaluate)
+    config = read_json(path / "config.json", "name the folder of a run of train.py")
+    metrics = read_json(folder / "metrics.json", evaluate)
     read, choose = _TASKS[config.get("task", "pose")]
     predictions = read(folder / "predictions.csv", config)
     if not predictions.names:
         raise UserError(f"{folder / 'predictions.csv'} holds no image; {evaluate} again")
-    arrays = _read_arrays(folder / "attention.npz", evaluate)
+    arrays = read_arrays(folder / "attention.npz", evaluate)
     for name in ("layer_gates", "attention"):
         rows = len(arrays[name]) if name in arrays else len(predictions.names)
         if rows != len(predictions.names):
@@ -122,10 +122,20 @@ def _read_scenes(path: Path, config: dict) -> scene_results.Predictions:
 _TASKS: dict[str, tuple[Callable, Callable]] = {
     "pose": (_read_poses, _choose_poses),
     "scene": (_read_scenes, scene_results.choose_images),
+    "digit": (_read_scenes, scene_results.choose_images),
 }
 
 
-def _read_json(path: Path, remedy: str) -> dict:
+def read_json(path: Path, remedy: str) -> dict:
+    """The content of a JSON file.
+
+    Args:
+        path: The file.
+        remedy: What to do if it is missing or broken, for the error message.
+
+    Raises:
+        UserError: If it is.
+    """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -134,8 +144,16 @@ def _read_json(path: Path, remedy: str) -> dict:
         raise UserError(f"{path} is not valid JSON ({error}); {remedy} again") from None
 
 
-def _read_arrays(path: Path, remedy: str) -> dict[str, np.ndarray]:
-    """The arrays of an .npz file; none when the file does not exist."""
+def read_arrays(path: Path, remedy: str) -> dict[str, np.ndarray]:
+    """The arrays of an .npz file; none when the file does not exist.
+
+    Args:
+        path: The file.
+        remedy: What to do if it is broken, for the error message.
+
+    Raises:
+        UserError: If it is.
+    """
     if not path.is_file():
         return {}
     try:

@@ -20,8 +20,10 @@ _CURVES = (
     ("median_orientation_deg", "Median orientation error (°)"),
     ("cross_entropy", "Cross-entropy (nats)"),
     ("accuracy", "Accuracy"),
+    ("caught", "Games caught"),
+    ("baseline_error", "Squared error of the baseline"),
 )
-_SHARES = ("accuracy",)  # from 0 to 100 %
+_SHARES = ("accuracy", "caught")  # from 0 to 100 %
 
 History = dict[str, np.ndarray]
 
