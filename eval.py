@@ -14,7 +14,7 @@ def main(arguments: list[str]) -> None:
     """Evaluates, and prints the model's row beside the baselines'."""
     flags.reject_positional(arguments)
     values = absl_flags.FLAGS
-    from evaluation import comparison, evaluate
+    from evaluation.evaluate import comparison, evaluate
     from run_folder import RunFolder
 
     run = RunFolder.open(values.run_dir)

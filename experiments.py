@@ -1,9 +1,10 @@
-"""The experiments behind every table and figure of the thesis, and two tables of our own, as data.
+"""The experiments behind every table and figure of the papers, and two tables of our own, as data.
 
 An experiment is one training configuration on one scene. Cells of several tables that need the
 same configuration hold equal experiments, which `reproduce.py` trains once for each seed.
 """
 
+from ram_experiments import TABLES as RAM_TABLES
 from reproduction import published
 from reproduction.definitions import Column, Figure, Improvement, Place, Row, Table
 
@@ -133,7 +134,7 @@ _COLUMNS_5_7 = (*SINGLE_LAYERS, LAYER_ONLY, BOTH)
 _CONVOLUTIONAL = spatial("5b", "Convolutional spatial attention", 3, flags=SINGLE_KERNELS)
 _MULTI = spatial("5b", "Multi-convolutional spatial attention", 3)
 
-TABLES = {
+TABLES = RAM_TABLES | {
     table.name: table
     for table in (
         Table(
@@ -258,4 +259,10 @@ FIGURES = {
             )
         ),
     )
+}
+
+# What `--paper` names: all tables of the thesis, or of Mnih et al. 2014.
+PAPERS = {
+    "thesis": tuple(n for n, table in TABLES.items() if not table.own and n not in RAM_TABLES),
+    "ram": tuple(RAM_TABLES),
 }

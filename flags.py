@@ -14,6 +14,25 @@ DEFAULT_SCENES = {
 }  # fmt: skip
 DEFAULT_STEPS = {"pose": 3, "scene": 2}  # the best of tables 5.2 and 5.3
 
+# What a flag that is not given is for the data of the recurrent attention model. Glimpses and
+# their sizes are those of its tables (Mnih et al. 2014, tables 1 and 2).
+_DIGITS = {
+    "model": "ram", "core": "relu", "batch_size": 128, "learning_rate": 1e-3, "l2": 0.0,
+    "epochs": 200,
+}  # fmt: skip
+_FAR = {"glimpses": 8, "glimpse_size": 12, "scales": 3, "location_std": 0.25}
+RAM_DEFAULTS = {
+    "mnist": _DIGITS | {"glimpses": 6, "glimpse_size": 8, "scales": 1, "location_std": 0.1},
+    "mnist_translated_60": _DIGITS | _FAR,
+    "mnist_cluttered_60": _DIGITS | _FAR,
+    "mnist_translated_100": _DIGITS | _FAR | {"scales": 4},
+    "mnist_cluttered_100": _DIGITS | _FAR | {"scales": 4},
+    "catch": _DIGITS | {
+        "model": "catch_player", "core": "lstm", "glimpse_size": 6, "scales": 3,
+        "location_std": 0.1, "epochs": 100,
+    },
+}  # fmt: skip
+
 # Weight of the quaternion's distance (thesis, 5.1). Cambridge's values are the PoseNet authors';
 # for 7-Scenes the thesis gives the range 120-750 and no value per scene: its lower end.
 DEFAULT_BETAS = {
@@ -28,6 +47,21 @@ DEFAULT_BETAS = {
 }
 SEVEN_SCENES_BETA = 120.0
 
+# Flags that mean something for photographs alone, and for the recurrent attention model alone: a
+# run's configuration has only those that count for it.
+PHOTOGRAPH_FLAGS = (
+    "skip_bad", "steps", "layers", "attention", "activation", "grid", "depth", "hidden",
+    "lstm_kernels", "reduction", "gate_embedding", "dropout", "pretrained", "freeze", "mirror",
+    "focal_length", "trunk_learning_rate_scale", "head_learning_rate_scale",
+    "mask_learning_rate_scale", "pose_loss", "beta", "auxiliary_weight", "attention_weight",
+    "balance_weight", "temperature_start", "temperature_end", "soft_fraction", "quiet_fraction",
+)  # fmt: skip
+GLIMPSE_FLAGS = (
+    "glimpses", "glimpse_size", "scales", "core", "fusion", "location", "location_std",
+    "location_hidden", "samples", "units", "baseline_weight", "reinforce_weight",
+    "entropy_weight", "games",
+)  # fmt: skip
+
 # Flags that say where things are or how to show them; a run may go on under other values.
 NOT_IN_CONFIG = ("run_dir", "data_dir", "verbose")
 
@@ -37,14 +71,17 @@ def define_data() -> None:
     flags.DEFINE_string(
         "dataset",
         "synthetic",
-        "Camera poses: synthetic, 7scenes, cambridge or tum_lsi. Indoor scenes: mit67 or scenes15.",
+        "Camera poses: synthetic, 7scenes, cambridge, tum_lsi. Indoor scenes: mit67, scenes15. "
+        "Digits: mnist, mnist_translated_60, mnist_cluttered_60, mnist_translated_100 or "
+        "mnist_cluttered_100. A game: catch.",
     )
     flags.DEFINE_string("scene", None, "Scene of the data set, such as redkitchen.")
     flags.DEFINE_string(
         "data_dir",
         None,
         "Root with one folder per data set in its original layout (7scenes/, cambridge/, "
-        "tum_lsi/, mit67/, scenes15/); without it, data are downloaded where the licence allows.",
+        "tum_lsi/, mit67/, scenes15/, mnist/); without it, data are downloaded where the licence "
+        "allows.",
     )
     flags.DEFINE_bool("skip_bad", False, "Count and skip bad frames instead of stopping.")
     flags.DEFINE_integer(
@@ -61,7 +98,9 @@ def define_network() -> None:
     """Flags that shape the network."""
     flags.DEFINE_string(
         "model", "joint_attention", "joint_attention; its ablations spatial_attention (with one of "
-        "--layers) and layer_attention (5.5); posenet for poses, googlenet for scenes.",
+        "--layers) and layer_attention (5.5); posenet, bayesian_posenet, lstm_posenet for poses, "
+        "googlenet for scenes; for digits ram (the default there), fully_connected and "
+        "convolutional; for catch catch_player.",
     )  # fmt: skip
     flags.DEFINE_integer(
         "steps", None, "Recurrent attention steps, T; default 3 for poses, 2 for scenes (5.3)."
@@ -84,6 +123,42 @@ def define_network() -> None:
     )  # fmt: skip
     flags.DEFINE_integer("gate_embedding", 16, "Dimension E of the layer gate (4.3.1).")
     flags.DEFINE_float("dropout", 0.5, "Rate before the last layer (5.1).")
+
+
+def define_glimpses() -> None:
+    """Flags of the recurrent attention model (Mnih et al. 2014); defaults go by the data set."""
+    flags.DEFINE_integer(
+        "glimpses", None, "Glimpses of an image; default 6, at 60 or 100 pixels 8."
+    )
+    flags.DEFINE_integer(
+        "glimpse_size",
+        None,
+        "Side of a glimpse, pixels; default 8, at 60 or 100 pixels 12, catch 6.",
+    )
+    flags.DEFINE_integer(
+        "scales", None, "Patches in a glimpse, each twice as wide as the one before; default 1, at "
+        "60 pixels and for catch 3, at 100 pixels 4.",
+    )  # fmt: skip
+    flags.DEFINE_string(
+        "core", None, "Of the recurrence: relu (default for digits) or lstm (catch)."
+    )
+    flags.DEFINE_string("fusion", "add", "Of what was seen and where: add or concatenate.")
+    flags.DEFINE_string("location", "learned", "Where to look: learned or, the ablation, random.")
+    flags.DEFINE_float(
+        "location_std", None, "Standard deviation of a location in training, half sides of the "
+        "image; default 0.1, at 60 or 100 pixels 0.25.",
+    )  # fmt: skip
+    flags.DEFINE_integer(
+        "location_hidden", 0, "Units of a hidden layer of the location network; 0: none."
+    )
+    flags.DEFINE_integer("samples", 1, "Rollouts of each image in training (Monte Carlo samples).")
+    flags.DEFINE_list("units", ["256", "256"], "Layers of --model=fully_connected.")
+    flags.DEFINE_float("baseline_weight", 1.0, "Of the baselines' squared error.")
+    flags.DEFINE_float(
+        "reinforce_weight", 1.0, "Of the log-probabilities of locations and actions."
+    )
+    flags.DEFINE_float("entropy_weight", 0.01, "Of the entropy of actions; catch.")
+    flags.DEFINE_integer("games", 20000, "Games in an epoch; catch.")
 
 
 def define_training() -> None:
@@ -161,17 +236,18 @@ def resolve() -> dict:
     """
     config = {flag.name: flag.value for flag in FLAGS.flags_by_module_dict()["flags"]}
     from data.catalog import require_dataset
+    from flag_checks import check
 
     dataset = require_dataset(config["dataset"])
     config["task"] = dataset.task
-    config["scene"] = config["scene"] or DEFAULT_SCENES.get(config["dataset"])
+    _take_defaults_of(config, dataset.image_size)
     if config["scene"] is None:
         raise UserError(f"--scene is missing: name the scene of {config['dataset']} to use")
     if config["beta"] is None:
         scene = (config["dataset"], config["scene"])
         config["beta"] = DEFAULT_BETAS.get(scene, SEVEN_SCENES_BETA)
     if config["steps"] is None:
-        config["steps"] = DEFAULT_STEPS[config["task"]]
+        config["steps"] = DEFAULT_STEPS.get(config["task"])
     if config["focal_length"] is None:
         known = config["scene"] in dataset.scenes
         config["focal_length"] = dataset.focal_length if known else 0.0
@@ -187,9 +263,34 @@ def resolve() -> dict:
     config["run_dir"] = os.path.expanduser(run_dir)
     if config["data_dir"]:  # where eval.py looks, from whatever folder it is called
         config["data_dir"] = os.path.abspath(os.path.expanduser(config["data_dir"]))
-    _check(config)
-    config["lstm_kernels"] = [int(size) for size in config["lstm_kernels"]]
+    check(config)
+    for name in ("lstm_kernels", "units"):
+        config[name] = [int(value) for value in config[name]]
+    others = GLIMPSE_FLAGS if config["task"] in ("pose", "scene") else PHOTOGRAPH_FLAGS
+    for name in others:
+        if FLAGS[name].present:
+            raise UserError(
+                f"--{name} means nothing for --dataset={config['dataset']}: leave it out"
+            )
+        del config[name]
     return config
+
+
+def _take_defaults_of(config: dict, image_size: int | None) -> None:
+    """Fills in what depends on the data set alone, wherever a flag is not given."""
+    dataset = config["dataset"]
+    for name, value in RAM_DEFAULTS.get(dataset, {}).items():
+        if not FLAGS[name].present:
+            config[name] = value
+    own = dataset if dataset in RAM_DEFAULTS else None
+    config["scene"] = config["scene"] or DEFAULT_SCENES.get(dataset, own)
+    if image_size is None:
+        return
+    if FLAGS["image_size"].present and config["image_size"] != image_size:
+        raise UserError(
+            f"--image_size={config['image_size']}: images of {dataset} have {image_size}"
+        )
+    config["image_size"] = image_size
 
 
 def reject_positional(arguments: list[str]) -> None:
@@ -202,76 +303,12 @@ def reject_positional(arguments: list[str]) -> None:
         raise UserError(f"{arguments[1]} is no flag: flags are written --name=value, see --help")
 
 
-def _check(config: dict) -> None:
-    least = {
-        "steps": 1, "grid": 1, "depth": 3, "hidden": 1, "gate_embedding": 1, "epochs": 1,
-        "batch_size": 1, "image_size": 32, "early_stopping": 0,
-        "seed": 0, "reduction": 0, "focal_length": 0, "l2": 0, "auxiliary_weight": 0, "attention_weight": 0, "balance_weight": 0,
-        "head_learning_rate_scale": 0, "mask_learning_rate_scale": 0,
-        "trunk_learning_rate_scale": 0,
-    }  # fmt: skip
-    for name, minimum in least.items():
-        if config[name] < minimum:
-            raise UserError(f"--{name}={config[name]} is too small: it must be at least {minimum}")
-    for name in ("learning_rate", "beta", "temperature_start", "temperature_end"):
-        if not config[name] > 0:
-            raise UserError(f"--{name}={config[name]} must be greater than 0")
-    for name in ("validation_fraction", "dropout", "soft_fraction", "quiet_fraction"):
-        if not 0 <= config[name] < 1 + (name == "soft_fraction"):
-            raise UserError(f"--{name}={config[name]} must lie between 0 and 1")
-    if config["image_size"] % 32:
-        raise UserError(f"--image_size={config['image_size']} must be a multiple of 32")
-    _check_names(config)
-    kernels = config["lstm_kernels"]
-    if not kernels or not all(size.isdigit() and int(size) % 2 for size in kernels):
-        raise UserError(f"--lstm_kernels={','.join(kernels)} must be odd numbers, as 1,3,5,7")
-    if config["hidden"] % len(kernels):
-        raise UserError(
-            f"--hidden={config['hidden']} must be a multiple of the {len(kernels)} --lstm_kernels"
-        )
-
-
-def _check_names(config: dict) -> None:
-    # Imported here: Keras takes seconds, and a misspelt flag should be told at once.
-    from models.googlenet import TAPS, check_taps
-    from models.networks import ATTENTION_NETWORKS, NETWORKS
-    from models.spatial_attention import ACTIVATIONS, FORMS
-    from tasks.pose import POSE_LOSSES
-
-    choices = {
-        "model": NETWORKS, "attention": FORMS, "activation": ACTIVATIONS, "pose_loss": POSE_LOSSES,
-    }  # fmt: skip
-    for name, allowed in choices.items():
-        if config[name] not in allowed:
-            raise UserError(f"--{name}={config[name]} is unknown: choose {', '.join(allowed)}")
-    try:
-        check_taps(config["layers"])
-    except ValueError as error:
-        raise UserError(f"--layers={','.join(config['layers'])}: {error}") from error
-    tapped = config["layers"] if config["model"] in ATTENTION_NETWORKS else TAPS
-    trunk = TAPS[: max(TAPS.index(tap) for tap in tapped) + 1]
-    if config["freeze"] is not None and config["freeze"] not in trunk:
-        raise UserError(
-            f"--freeze={config['freeze']} is no block of this trunk: {', '.join(trunk)}"
-        )
-    if config["freeze"] and not config["pretrained"]:
-        raise UserError(f"--freeze={config['freeze']} would keep random weights: add --pretrained")
-    fitting = [name for name, network in NETWORKS.items() if config["task"] in network.tasks]
-    if config["model"] not in fitting:
-        raise UserError(
-            f"--model={config['model']} is not for --dataset={config['dataset']}: "
-            f"choose {', '.join(fitting)}"
-        )
-    if config["mirror"] and config["task"] == "pose":
-        raise UserError("--mirror is for scenes: a mirrored image has another pose")
-    if config["model"] == "spatial_attention" and len(config["layers"]) > 1:
-        raise UserError("--model=spatial_attention looks at one layer: name it, as --layers=5b")
-
-
 def network_arguments(config: dict) -> dict:
     """The network's constructor arguments in a resolved configuration (without data's own)."""
     from models.networks import ATTENTION_NETWORKS
 
+    if config.get("task") in ("digit", "game"):
+        return _glimpse_arguments(config)
     arguments = {"dropout": config["dropout"], "l2": config["l2"], "seed": config["seed"]}
     if config["model"] in ATTENTION_NETWORKS:
         arguments |= {
@@ -286,4 +323,19 @@ def network_arguments(config: dict) -> dict:
             "reduction": config["reduction"] or None,
             "gate_embedding": config["gate_embedding"],
         }
+    return arguments
+
+
+def _glimpse_arguments(config: dict) -> dict:
+    if config["model"] == "convolutional":
+        return {"l2": config["l2"]}
+    if config["model"] == "fully_connected":
+        return {"l2": config["l2"], "units": config["units"]}
+    arguments = {
+        name: config[name] for name in ("glimpse_size", "scales", "core", "fusion", "seed")
+    }
+    arguments["deviation"] = config["location_std"]
+    arguments["location_hidden"] = config["location_hidden"] or None
+    if config["model"] == "ram":
+        arguments |= {name: config[name] for name in ("glimpses", "location", "samples", "l2")}
     return arguments

@@ -21,6 +21,7 @@ BATCH = 16
 COLUMNS = {
     "pose": ("x", "y", "z", "qw", "qx", "qy", "qz"),
     "scene": ("class", "probability"),
+    "digit": ("digit", "probability"),
 }
 
 

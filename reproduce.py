@@ -1,4 +1,4 @@
-"""Reproduces the thesis, a table or figure a command: python reproduce.py --table=5.7.
+"""Reproduces the papers, a table or figure a command: python reproduce.py --table=5.7.
 
 What is missing is trained and evaluated, a run at a time; what is there is used. Broken off, the
 same command goes on. `--list` shows all there is.
@@ -13,10 +13,11 @@ from absl import flags as absl_flags
 
 import flags
 from errors import UserError, run_script
-from experiments import FIGURES, TABLES
+from experiments import FIGURES, PAPERS, TABLES
 from reproduction.recipe import Recipe, define_flags, train_flag_names
 
 absl_flags.DEFINE_list("table", [], f"Tables: {', '.join(TABLES)}.")
+absl_flags.DEFINE_list("paper", [], f"All tables of a paper: {', '.join(PAPERS)}.")
 absl_flags.DEFINE_list("figure", [], f"Figures: {', '.join(FIGURES)}.")
 absl_flags.DEFINE_bool("list", False, "Show every table and figure, its data and its runs.")
 absl_flags.DEFINE_bool("dry_run", False, "Print the commands, run nothing.")
@@ -43,13 +44,14 @@ def main(arguments: list[str]) -> None:
     from reproduction import listing
     from reproduction.request import Request, lookup
 
+    wanted = values.table + [name for paper in values.paper for name in PAPERS[paper]]
     if values.list:
-        every = not (values.table or values.figure)
-        tables = [lookup("table", name) for name in (TABLES if every else values.table)]
+        every = not (wanted or values.figure)
+        tables = [lookup("table", name) for name in (TABLES if every else wanted)]
         figures = [lookup("figure", name) for name in (FIGURES if every else values.figure)]
         print("\n".join(listing.listing(tables, figures, values.seeds, recipe)))
         return
-    request = Request.make(values.table, values.figure, values.scenes, values.seeds, recipe)
+    request = Request.make(wanted, values.figure, values.scenes, values.seeds, recipe)
     if values.dry_run:
         print("\n".join(listing.dry_run(list(request.plan.values()), request.missing)))
         return
@@ -66,6 +68,8 @@ def main(arguments: list[str]) -> None:
 
 
 def _check(values: absl_flags.FlagValues) -> None:
+    if unknown := [name for name in values.paper if name not in PAPERS]:
+        raise UserError(f"--paper={unknown[0]} is unknown: choose {', '.join(PAPERS)}")
     if values.seeds < 1:
         raise UserError(f"--seeds={values.seeds} must be at least 1: it is the number of seeds")
     for name in sorted(train_flag_names() - {"data_dir", "epochs"}):

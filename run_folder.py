@@ -13,14 +13,20 @@ import keras
 from errors import UserError
 from flags import NOT_IN_CONFIG, network_arguments
 from models.networks import build_network
+from tasks.catch import CatchTask
 from tasks.pose import PoseTask
+from tasks.ram import RAMTask
 from tasks.scene import SceneTask
 from tasks.task import Task
 
-# Class, and the flags that are arguments of its own.
+# Class, and the flags that are its arguments.
+_SHARED = ("auxiliary_weight", "attention_weight", "balance_weight")
+_REINFORCE = ("baseline_weight", "reinforce_weight")
 TASKS: dict[str, tuple[type[Task], tuple[str, ...]]] = {
-    "pose": (PoseTask, ("beta", "pose_loss")),
-    "scene": (SceneTask, ()),
+    "pose": (PoseTask, ("beta", "pose_loss", *_SHARED)),
+    "scene": (SceneTask, _SHARED),
+    "digit": (RAMTask, _REINFORCE),
+    "game": (CatchTask, (*_REINFORCE, "entropy_weight")),
 }
 FROM_DATA = ("network", "class_names", "validation_sequences", "train_images")
 PACKAGES = ("tensorflow", "keras", "tensorflow-datasets", "numpy")
@@ -128,11 +134,17 @@ def build_task(config: dict) -> Task:
         config["model"], **network_arguments(config), **config["network"], name="network"
     )
     kind, arguments = TASKS[config.get("task", "pose")]
-    shared = ("auxiliary_weight", "attention_weight", "balance_weight")
-    task = kind(network, **{name: config[name] for name in (*arguments, *shared)}, name="task")
-    task.build((None, config["image_size"], config["image_size"], 3))
+    task = kind(network, **{name: config[name] for name in arguments}, name="task")
+    task.build(input_shape(config))
     task.built = True
     return task
+
+
+def input_shape(config: dict) -> tuple[int | None, ...]:
+    """Of a batch that the network of a configuration is called on."""
+    side = config["image_size"]
+    shapes = {"digit": (side, side, 1), "game": (3,)}
+    return (None, *shapes.get(config.get("task"), (side, side, 3)))
 
 
 def load_network(run: RunFolder, weights: str = "best") -> keras.Model:

@@ -15,10 +15,13 @@ from keras import ops
 
 from data.crops import PREPARED_SIDE, centre_crop, resize_short_side, short_side
 from errors import UserError
-from run_folder import RunFolder, load_network
+from run_folder import RunFolder, input_shape, load_network
 
 DESCRIPTION = "model.json"  # beside the SavedModel; says what its numbers mean
-COPIED = ("model", "dataset", "scene", "image_size", "steps", "versions", "git_revision")
+COPIED = (
+    "model", "dataset", "scene", "image_size", "steps", "glimpses", "glimpse_size", "scales",
+    "versions", "git_revision",
+)  # fmt: skip
 OUTPUTS = {
     "pose": {
         "columns": ["x", "y", "z", "qw", "qx", "qy", "qz"],
@@ -34,6 +37,8 @@ OUTPUTS = {
     "probabilities": {"meaning": "[B, K]: softmax of the logits; the classes sum to 1"},
     "layer_gates": {"meaning": "[B, T, L]: 1 at the layer that a step reads, 0 at the others"},
     "attention": {"meaning": "[B, T, H, W]: share of each place of the crop; a map sums to 1"},
+    "locations": {"meaning": "[B, T, 2]: x and y of each glimpse, -1 (left, top) to 1"},
+    "logits_by_glimpse": {"meaning": "[B, T, K]: the scores if the answer were due earlier"},
 }
 
 
@@ -57,8 +62,11 @@ def crops(images: tf.Tensor, image_size: int, task: str = "pose") -> tf.Tensor:
     """RGB images [B, H, W, 3] in 0..255 to what evaluation shows a network, uint8 [B, S, S, 3].
 
     Step by step as data sets are prepared: short side to 256, for scenes both sides, then to what
-    the crop asks for, each time rounded, then the centre.
+    the crop asks for, each time rounded, then the centre. Digits are grey, [B, S, S, 1], and have
+    one size.
     """
+    if task == "digit":
+        return _grey(_resize_square(images, image_size))
     side = short_side(image_size)
     if task == "scene":
         prepared = _resize_square(images, PREPARED_SIDE)
@@ -147,14 +155,13 @@ def describe(run: RunFolder, network: keras.Model) -> dict:
         columns), for scenes `classes` (the names behind the logits' columns), and what model of
         what scene it is.
     """
-    size = run.config["image_size"]
-    symbolic = _answers(network(keras.KerasTensor((None, size, size, 3), "uint8")))
+    symbolic = _answers(network(keras.KerasTensor(input_shape(run.config), "uint8")))
     outputs = {
         name: {"shape": list(symbolic[name].shape), **meaning}
         for name, meaning in OUTPUTS.items()
         if name in symbolic
     }
-    description = {"task": _task(run), **{key: run.config[key] for key in COPIED}}
+    description = {"task": _task(run), **{key: run.config.get(key) for key in COPIED}}
     if "logits" in symbolic:
         description["classes"] = run.config["class_names"]
     layers = list(getattr(network, "candidates", ()))
@@ -163,6 +170,8 @@ def describe(run: RunFolder, network: keras.Model) -> dict:
 
 def _load(path: str | Path) -> tuple[RunFolder, keras.Model]:
     run = RunFolder.open(path)
+    if _task(run) == "game":
+        raise UserError(f"{path} is a player, not a model of images: eval.py lets it play")
     run = dataclasses.replace(run, config=run.config | {"mixed_precision": "none"})
     return run, load_network(run)
 
@@ -181,6 +190,12 @@ def _answers(outputs: dict) -> dict:
 
 def _task(run: RunFolder) -> str:
     return run.config.get("task", "pose")
+
+
+def _grey(images: tf.Tensor) -> tf.Tensor:
+    """RGB [B, H, W, 3] to grey levels [B, H, W, 1], in uint8; grey stays what it is."""
+    levels = tf.cast(images, tf.float32) * (0.299, 0.587, 0.114)
+    return _bytes(tf.reduce_sum(levels, axis=-1, keepdims=True))
 
 
 def _resize_square(images: tf.Tensor, side: int) -> tf.Tensor:

@@ -7,6 +7,7 @@ from errors import run_script
 
 flags.define_data()
 flags.define_network()
+flags.define_glimpses()
 flags.define_training()
 absl_flags.adopt_module_key_flags(flags)  # so that --help lists them
 

@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from data.catalog import prepare
-from data.pipeline import Split, held_out, initial_pose, load_split
+from data.pipeline import Split, initial_pose
+from data.sources import AnySplit, open_source
 from errors import UserError
 from report.attention_figures import attention_panel
 from run_folder import RunFolder, build_task
@@ -30,17 +30,18 @@ def train(config: dict) -> RunFolder:
     Raises:
         UserError: Data or run folder cannot be used.
     """
-    training, validation = load_training_splits(config)
-    start = open_pretrained(config["pretrained"]) if config["pretrained"] else None
+    source = open_source(config, config["data_dir"])
+    training, validation = source.train_and_validation(config["validation_fraction"])
+    start = open_pretrained(config["pretrained"]) if config.get("pretrained") else None
     keras.utils.set_random_seed(config["seed"])  # from here on: the same heads on any start
-    run = RunFolder.create(config | describe_data(training, validation, start))
+    run = RunFolder.create(config | describe_data(config["task"], training, validation, start))
     if (run.path / "finished.json").exists():
         print(f"{run.path} is finished: evaluate it with python eval.py --run_dir={run.path}")
         return run
 
     steps_per_epoch = math.ceil(len(training) / config["batch_size"])
     task = build_task(run.config)
-    if config["freeze"]:
+    if config.get("freeze"):
         task.network.trunk.freeze(config["freeze"])
     task.compile(optimizer=make_optimizer(config, steps_per_epoch), jit_compile=False)
     backup = callbacks.Backup(run.path / "backup")
@@ -53,9 +54,7 @@ def train(config: dict) -> RunFolder:
     batch_size = config["batch_size"]
     try:
         history = task.fit(
-            training.train_batches(
-                batch_size, config["seed"], first_epoch, config["mirror"], config["focal_length"]
-            ),
+            training.train_batches(batch_size, config["seed"], first_epoch, **source.train_options),
             validation_data=validation.test_batches(batch_size) if validation else None,
             epochs=config["epochs"],
             initial_epoch=first_epoch,
@@ -93,62 +92,45 @@ def calibrate(run: RunFolder, task: Task, validation: Split) -> None:
     logging.info("uncertainty is the spread times %.2f in metres, %.2f in degrees", *scale)
 
 
-def load_training_splits(config: dict) -> tuple[Split, Split | None]:
-    """The training images, and those of the training sequences that are held out (or None)."""
-    scene = prepare(
-        config["dataset"],
-        config["scene"],
-        config["data_dir"],
-        skip_bad=config["skip_bad"],
-        seed=config["seed"],
-    )
-    sequences = scene.sequences("train")
-    aside = held_out(sequences, config["validation_fraction"])
-    if config["validation_fraction"] and not aside:
-        logging.warning("the scene has one training sequence: nothing is held out for validation")
-    kept = [sequence for sequence in sequences if sequence not in aside]
-    training = load_split(scene, "train", config["image_size"], kept)
-    validation = load_split(scene, "train", config["image_size"], aside) if aside else None
-    logging.info(
-        "training on %d images, validating on %d (%s)",
-        len(training), len(validation or ()), ", ".join(aside) or "nothing held out",
-    )  # fmt: skip
-    return training, validation
-
-
-def describe_data(training: Split, validation: Split | None, start: Pretrained | None) -> dict:
+def describe_data(
+    task: str, training: AnySplit, validation: AnySplit | None, start: Pretrained | None
+) -> dict:
     """The entries of config.json that come from the data.
 
-    The mean that the network subtracts is the training images', unless its weights come from a
-    network that was trained with another.
+    The mean that a network of photographs subtracts is the training images', unless its weights
+    come from a network that was trained with another.
     """
-    mean_rgb = start.facts["mean_rgb"] if start else training.mean_rgb()
+    network = {}
+    if task in ("pose", "scene"):
+        network["mean_rgb"] = list(start.facts["mean_rgb"] if start else training.mean_rgb())
+    if task == "pose":
+        network["initial_pose"] = initial_pose(training)
     facts = {
-        "network": {"mean_rgb": list(mean_rgb)},
+        "network": network,
         "train_images": len(training),
         "validation_sequences": sorted(set(validation.sequence_of)) if validation else [],
+        "pretrained_sha256": start.sha256 if start else None,
     }
-    if training.classes is None:
-        facts["network"]["initial_pose"] = initial_pose(training)
-    else:
-        facts["network"]["classes"] = len(training.classes)
+    if task in ("scene", "digit"):
+        network["classes"] = len(training.classes)
         facts["class_names"] = list(training.classes)
-    facts["pretrained_sha256"] = start.sha256 if start else None
     return facts
 
 
 def make_optimizer(config: dict, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    """Adam as the thesis has it (5.1), with the heads' own factors and the schedule."""
+    """Adam as the thesis has it (5.1), with a schedule and, beside a trunk, the parts' factors."""
     rate = config["learning_rate"]
     if config["learning_rate_schedule"] == "cosine":
         steps = steps_per_epoch * config["epochs"]
         rate = keras.optimizers.schedules.CosineDecay(rate, steps, alpha=0.01)
-    head = config["head_learning_rate_scale"]
-    scales = {
-        "spatial_attention/mask": head * config["mask_learning_rate_scale"],
-        "trunk/": config["trunk_learning_rate_scale"],
-    }
-    scales |= dict.fromkeys(HEADS, head)
+    scales = {}
+    if config["task"] in ("pose", "scene"):
+        head = config["head_learning_rate_scale"]
+        scales = {
+            "spatial_attention/mask": head * config["mask_learning_rate_scale"],
+            "trunk/": config["trunk_learning_rate_scale"],
+            **dict.fromkeys(HEADS, head),
+        }
     return ScaledAdam(rate, beta_1=0.9, beta_2=0.999, epsilon=1e-8, scales=scales)
 
 
@@ -172,8 +154,8 @@ def make_callbacks(
     task: Task,
     backup: callbacks.Backup,
     first_epoch: int,
-    training: Split,
-    validation: Split | None,
+    training: AnySplit,
+    validation: AnySplit | None,
 ) -> list[keras.callbacks.Callback]:
     """What `fit` calls, in this order: values are added to the logs before they are written."""
     config, network = run.config, task.network

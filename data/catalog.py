@@ -29,6 +29,7 @@ from data.cambridge_landmarks import cambridge_landmarks_dataset_builder as camb
 from data.cambridge_landmarks import reader as cambridge_landmarks_reader
 from data.indoor_scenes import reader as indoor_scenes_reader
 from data.mit67 import mit67_dataset_builder as mit67
+from data.mnist.variants import VARIANTS
 from data.preparation import PreparedScene, prepare_scene, tfds_dir
 from data.scene_builder import SceneBuilder
 from data.scenes15 import scenes15_dataset_builder as scenes15
@@ -53,18 +54,21 @@ class Dataset:
         builder: Its TFDS builder.
         own_scenes: Whether --data_dir may hold scenes of the user's own in the same layout.
         task: What its images are for: `pose`, where the camera stood, or `scene`, what kind of
-            place they show. Such a data set is one scene, of the data set's own name.
+            place they show. Such a data set is one scene, of the data set's own name; so are
+            `digit` and `game`, which are not prepared and have neither reader nor builder.
         focal_length: Of the camera of its own `scenes`, in units of the images' short side; 0
             where the data set does not say.
+        image_size: Side of its images where they have one, pixels.
     """
 
     folder: str
     scenes: tuple[str, ...]
-    reader: ModuleType
-    builder: type[SceneBuilder]
+    reader: ModuleType | None = None
+    builder: type[SceneBuilder] | None = None
     own_scenes: bool = False
     task: str = "pose"
     focal_length: float = 0.0
+    image_size: int | None = None
 
 
 DATASETS = {
@@ -94,6 +98,11 @@ DATASETS = {
     "scenes15": Dataset(
         "scenes15", scenes15.SCENES, indoor_scenes_reader, scenes15.Builder, task="scene"
     ),
+    **{
+        name: Dataset("mnist", (name,), task="digit", image_size=variant.side)
+        for name, variant in VARIANTS.items()
+    },
+    "catch": Dataset("", ("catch",), task="game"),
 }
 
 

@@ -76,16 +76,18 @@ def resize_square(image: np.ndarray, side: int = SHORT_SIDE) -> np.ndarray:
 
 
 def prepare(path: Path, task: str) -> np.ndarray:
-    """Returns the photograph in `path` as networks for `task`, "pose" or "scene", are to see it.
+    """Returns the image in `path` as networks for `task`, "pose", "scene" or "digit", see it.
 
     Scenes stand upright in a square (thesis, 5.1); poses refer to the sensor's own axes and keep
-    the aspect.
+    the aspect; digits stay as they are.
 
     Raises:
         UserError: As `decode_rgb`.
     """
     if task == "scene":
         return resize_square(decode_rgb(path, upright=True))
+    if task == "digit":
+        return decode_rgb(path)
     return resize_short_side(decode_rgb(path))
 
 

@@ -5,12 +5,15 @@ from dataclasses import dataclass, field
 import keras
 
 from models.bayesian_posenet import BayesianPoseNet
+from models.catch_player import CatchPlayer
+from models.digit_networks import ConvolutionalDigits, FullyConnected
 from models.googlenet_classifier import GoogLeNetClassifier
 from models.joint_attention import JointAttention
 from models.lstm_posenet import LSTMPoseNet
 from models.posenet import PoseNet
+from models.ram import RAM
 
-TASKS = ("pose", "scene")
+TASKS = ("pose", "scene")  # of networks with GoogLeNet as their trunk
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,10 @@ NETWORKS = {
     "bayesian_posenet": Network(BayesianPoseNet, ("pose",)),
     "lstm_posenet": Network(LSTMPoseNet, ("pose",)),
     "googlenet": Network(GoogLeNetClassifier, ("scene",)),
+    "ram": Network(RAM, ("digit",)),
+    "fully_connected": Network(FullyConnected, ("digit",)),
+    "convolutional": Network(ConvolutionalDigits, ("digit",)),
+    "catch_player": Network(CatchPlayer, ("game",)),
 }
 ATTENTION_NETWORKS = tuple(name for name, entry in NETWORKS.items() if entry.kind is JointAttention)
 

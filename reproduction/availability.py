@@ -9,9 +9,14 @@ from reproduction.definitions import Place
 
 def missing_data(place: Place, data_dir: str | None) -> str | None:
     """One sentence on how to get the data of a place; None if they are there or downloadable."""
-    builder = require_dataset(place.dataset).builder
+    entry = require_dataset(place.dataset)
+    builder = entry.builder
+    if builder is None:
+        folder = Path(data_dir or "") / entry.folder
+        there = not data_dir or folder.is_dir()
+        return None if there else f"{folder} is missing: put mnist.npz into it"
     if data_dir:
-        root = Path(data_dir) / require_dataset(place.dataset).folder
+        root = Path(data_dir) / entry.folder
         folder = builder.scene_dir(root, place.scene)
         if not folder.is_dir():
             return f"{folder} is missing: {builder.how_to_obtain(place.scene)}"
@@ -27,5 +32,7 @@ def describe(place: Place, data_dir: str | None) -> str:
     if missing_data(place, None):
         return "on request"
     builder = require_dataset(place.dataset).builder
+    if builder is None:
+        return "there" if (tfds_dir() / "downloads").is_dir() else "to be downloaded"
     prepared = tfds_dir() / builder.name / place.scene
     return "there" if prepared.is_dir() else "to be downloaded"

@@ -20,7 +20,9 @@ class Place:
 
     @property
     def task(self) -> str:
-        """`pose` or `scene`."""
+        """`pose`, `scene` or `digit`."""
+        if self.dataset.startswith("mnist"):
+            return "digit"
         return "scene" if self.dataset in SCENE_DATASETS else "pose"
 
 
@@ -55,6 +57,8 @@ class Experiment:
             parts.append(flags["layers"].replace(",", "."))
         parts += [flags["attention"]] if "attention" in flags else []
         parts += [f"T{flags['steps']}"] if "steps" in flags else []
+        parts += [f"N{flags['glimpses']}"] if "glimpses" in flags else []
+        parts += [flags["location"]] if "location" in flags else []
         return "-".join(parts)
 
 
@@ -130,7 +134,9 @@ class Table:
         averages: Printed values of the average rows, which are computed all the same.
         improvement: Its improvement column, if it has one.
         notes: What a reader has to know.
-        own: Not of the thesis: every cell is run, not only those with a published value.
+        own: Not of a paper, with further measures.
+        every_cell: Whether every cell is run, not only those with a published value.
+        single: Name and decimals of its measure where that is one number, in percent.
     """
 
     name: str
@@ -142,12 +148,15 @@ class Table:
     improvement: Improvement | None = None
     notes: tuple[str, ...] = ()
     own: bool = False
+    every_cell: bool = False
+    single: tuple[str, int] = ("mean_class_accuracy_percent", 1)
 
     def experiment(self, row: Row, column: Column) -> Experiment | None:
         """What is trained for a cell; None for averages and where the thesis has a dash."""
         if column.of:
             return self.experiment(row, self.column(column.of))
-        if row.place is None or not (self.own or (row.title, column.title) in self.published):
+        printed = (row.title, column.title) in self.published
+        if row.place is None or not (self.own or self.every_cell or printed):
             return None
         return column.experiment(row.place)
 

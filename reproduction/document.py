@@ -83,7 +83,7 @@ def heading(runs: Sequence[Run], seeds: int, command: str) -> list[str]:
     if seeds > 1:
         lines.append(
             f"Ours: mean ± standard deviation over seeds 0 to {seeds - 1} (n = {seeds}). The "
-            "thesis gives single numbers."
+            "printed values are single numbers."
         )
     else:
         lines.append("Ours: one seed, 0; it has no spread.")
@@ -96,9 +96,13 @@ def heading(runs: Sequence[Run], seeds: int, command: str) -> list[str]:
     revisions = _distinct(str(config["git_revision"]) for config in configs)
     hours = sum(training_seconds(run) for run in runs) / 3600
     epochs = _distinct(str(config["epochs"]) for config in configs)
-    lines += [
+    lines.append(
         f"{len(configs)} of {len(runs)} runs, {hours:.2f} hours of training; {versions}; git "
-        f"revision {revisions}.",
+        f"revision {revisions}."
+    )
+    if any(run.experiment.place.task == "digit" for run in runs):
+        return [*lines, f"Epochs: {epochs}. What differs from the paper stands in the README."]
+    lines += [
         f"Epochs: {epochs} (the thesis gives no number). What else of the recipe differs from the "
         f"thesis, its value in brackets: {'; '.join(differences(configs)) or 'nothing'}. What "
         "differs in the network stands in the README.",

@@ -74,6 +74,7 @@ def define_flags() -> None:
     if "dataset" not in flags.FLAGS:
         flags.define_data()
         flags.define_network()
+        flags.define_glimpses()
         flags.define_training()
 
 
@@ -125,7 +126,7 @@ def differences(configs: list[dict]) -> list[str]:
     """What in resolved configurations differs from what the thesis states, one text a flag."""
     found = []
     for name, theirs in THESIS.items():
-        ours = {_text(config[name]) for config in configs} - {_text(theirs)}
+        ours = {_text(config[name]) for config in configs if name in config} - {_text(theirs)}
         if name == "pretrained" and all("places205" in text for text in ours):
             continue
         if ours:

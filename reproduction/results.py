@@ -10,7 +10,7 @@ from reproduction.definitions import Column, Experiment, Row, Table
 from reproduction.runs import Run
 
 CONSTANT = {"pose": "mean_pose", "scene": "majority_class"}
-MEASURES = {"pose": ("position_m", "orientation_deg"), "scene": ("mean_class_accuracy_percent",)}
+POSE_MEASURES = ("position_m", "orientation_deg")
 CLOSEST = "0.1m_5deg"  # the strictest of the thresholds in metrics.json
 # Beyond these, a printed number does not follow from the others, rounded or cut off.
 AVERAGE_TOLERANCE = 0.01
@@ -96,6 +96,8 @@ def measured(run: Run, row: Row, column: Column) -> tuple[Value, dict[str, float
         metrics = metrics["baselines"][name]
     if task == "pose":
         value = (metrics["median_position_m"], metrics["median_orientation_deg"])
+    elif task == "digit":
+        value = (metrics["error_percent"],)
     elif row.category:
         if row.category not in metrics["per_class"]:
             return None
@@ -114,7 +116,9 @@ def details_of(metrics: dict, trained: Run | None) -> dict[str, float]:
             "within_0.1m_5deg_percent": 100 * metrics["recall"][CLOSEST],
         }
     else:
-        details = {"accuracy_percent": 100 * metrics["accuracy"]}
+        details = (
+            {} if "error_percent" in metrics else {"accuracy_percent": 100 * metrics["accuracy"]}
+        )
     return details | ({"training_minutes": training_seconds(trained) / 60} if trained else {})
 
 

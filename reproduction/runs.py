@@ -115,7 +115,7 @@ def make_run(experiment: Experiment, seed: int, recipe: Recipe, svm: bool = Fals
     arguments = [*experiment.arguments(seed), *recipe.arguments()]
     config = resolve(arguments)
     told = {name: value for name, value in config.items() if name not in NOT_IN_CONFIG}
-    if told["pretrained"]:
+    if told.get("pretrained"):
         told["pretrained"] = _digest(told["pretrained"])
     digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:8]
     path = Path(recipe.runs_dir) / f"{experiment.name}-s{seed}-{digest}"

@@ -16,7 +16,7 @@ from sklearn.svm import LinearSVC
 from data.catalog import prepare
 from data.pipeline import load_split
 from errors import UserError
-from evaluation import BATCH, descriptor_model
+from evaluation.photographs import BATCH, descriptor_model
 from run_folder import RunFolder, load_network
 from tasks.scene_results import scene_metrics
 

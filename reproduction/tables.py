@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 from reproduction.arithmetic import Value, average, spread
 from reproduction.definitions import Row, Table
-from reproduction.results import MEASURES, Cell, Cells, contradictions, improvements
+from reproduction.results import POSE_MEASURES, Cell, Cells, contradictions, improvements
 
 DASH = "-"
-# Decimals and unit of each measure of ours, by their number: an accuracy, or both errors.
-FORMATS = {1: ((1, " %"),), 2: ((3, " m"), (2, "°"))}
+POSE_FORMATS = ((3, " m"), (2, "°"))  # decimals and unit of both errors of ours
 DETAILS = {
     "mean_position_m": ("mean position", "{:.3f} m"),
     "mean_orientation_deg": ("mean orientation", "{:.2f}°"),
@@ -43,8 +42,8 @@ def _by_row(table: Table, rows: Sequence[Row], cells: Cells, seeds: int) -> list
     for row in rows:
         of_row = [cells[row.title, title] for title in titles]
         computed, ours = improvements(table, row, cells) if change else (None, None)
-        published = [published_text(cell.published) for cell in of_row]
-        measured = [ours_text(cell, seeds) for cell in of_row]
+        published = [published_text(cell.published, table.single[1]) for cell in of_row]
+        measured = [ours_text(cell, seeds, table.single[1]) for cell in of_row]
         if change:
             published.append(improvement_text(computed))
             measured.append(improvement_text(ours))
@@ -63,8 +62,8 @@ def _by_method(table: Table, rows: Sequence[Row], cells: Cells, seeds: int) -> l
     header += [DETAILS[name][0] for name in details]
     lines = [_line(header), "|" + "---|" * len(header)]
     for title, cell in of_row.items():
-        line = [title, *([] if table.own else [published_text(cell.published)])]
-        line.append(ours_text(cell, seeds))
+        line = [title, *([] if table.own else [published_text(cell.published, table.single[1])])]
+        line.append(ours_text(cell, seeds, table.single[1]))
         lines.append(_line(line + [_detail(cell, name) for name in details]))
     if table.improvement:
         change = table.improvement
@@ -86,38 +85,39 @@ def to_csv(table: Table, rows: Sequence[Row], cells: Cells) -> str:
                 "table": table.name, "row": row.title, "column": column.title,
                 "problem": cell.problem, "runs": " ".join(run.path.name for run in cell.runs),
             }  # fmt: skip
-            writer.writerows(shared | measure for measure in _measures(cell))
+            writer.writerows(shared | measure for measure in _measures(table, cell))
         if table.improvement:
             title = f"{table.improvement.ours} over {table.improvement.theirs}"
             shared = {"table": table.name, "row": row.title, "column": title}
             pair = [value or () for value in improvements(table, row, cells)]
-            for index, name in enumerate(_names(max(pair, key=len))):
+            for index, name in enumerate(_names(table, max(pair, key=len))):
                 named = zip(("published", "ours"), pair, strict=True)
                 found = {key: f"{value[index]:.4g}" for key, value in named if value}
                 writer.writerow(shared | {"measure": f"{name}_improvement"} | found)
     return file.getvalue()
 
 
-def published_text(value: Value | None) -> str:
-    """As the thesis writes it: `0.90 m, 3.70°`, `73.7 %`."""
+def published_text(value: Value | None, decimals: int = 1) -> str:
+    """As it is printed: `0.90 m, 3.70°`, `73.7 %`; `decimals` are those of a percentage."""
     if value is None:
         return DASH
     if len(value) == 1:
-        return f"{value[0]:.1f} %"
+        return f"{value[0]:.{decimals}f} %"
     metres, degrees = (f"{x:.2f}" if x < 10 else f"{x:.1f}" for x in value)
     return f"{metres} m, {degrees}°"
 
 
-def ours_text(cell: Cell, seeds: int) -> str:
+def ours_text(cell: Cell, seeds: int, decimals: int = 1) -> str:
     """Mean and spread, with the number of seeds where some are missing; or why there is none."""
     mean, deviation = cell.mean, cell.spread
     problem = cell.problem.replace("|", "\\|").replace("\n", " ")
     if mean is None:
         return problem or DASH
     texts = []
-    for index, (decimals, unit) in enumerate(FORMATS[len(mean)]):
-        around = f" ± {deviation[index]:.{decimals}f}" if deviation else ""
-        texts.append(f"{mean[index]:.{decimals}f}{around}{unit}")
+    formats = POSE_FORMATS if len(mean) > 1 else ((decimals, " %"),)
+    for index, (digits, unit) in enumerate(formats):
+        around = f" ± {deviation[index]:.{digits}f}" if deviation else ""
+        texts.append(f"{mean[index]:.{digits}f}{around}{unit}")
     partial = f" (n = {len(cell.ours)}; {problem})" if len(cell.ours) < seeds and problem else ""
     return ", ".join(texts) + partial
 
@@ -136,10 +136,10 @@ def _detail(cell: Cell, name: str) -> str:
     return DETAILS[name][1].format(sum(values) / len(values)) if values else DASH
 
 
-def _measures(cell: Cell) -> list[dict[str, str]]:
+def _measures(table: Table, cell: Cell) -> list[dict[str, str]]:
     found = []
     mean, deviation, count = cell.mean, cell.spread, len(cell.ours)
-    for index, name in enumerate(_names(mean or cell.published or ())):
+    for index, name in enumerate(_names(table, mean or cell.published or ())):
         found.append(
             {
                 "measure": name,
@@ -164,8 +164,8 @@ def _measures(cell: Cell) -> list[dict[str, str]]:
     return found or [{"seeds": "0"}]
 
 
-def _names(value: Value) -> tuple[str, ...]:
-    return MEASURES["pose" if len(value) > 1 else "scene"][: len(value)]
+def _names(table: Table, value: Value) -> tuple[str, ...]:
+    return POSE_MEASURES if len(value) > 1 else table.single[:1][: len(value)]
 
 
 def _line(texts: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from PIL import Image
 
 import train as train_script
 from errors import UserError
-from evaluation import evaluate
+from evaluation.evaluate import evaluate
 from flags import resolve
 from run_folder import RunFolder
 from tests.data.writers import write_seven_scenes

@@ -1,6 +1,7 @@
 """Tables, from run folders that the test writes."""
 
 import csv
+import dataclasses
 import io
 
 import pytest
@@ -123,3 +124,17 @@ def test_steps_are_drawn(recipe, tmp_path):
     assert "(table-5.3-steps.png)" in text
     with Image.open(tmp_path / "results/table-5.3-steps.png") as image:
         assert min(image.size) > 300
+
+
+def test_tables_of_digits_have_error_rates_with_two_decimals(recipe):
+    rows, plan = plan_of("ram-28", dataclasses.replace(recipe, train_flags=()))
+    for run in plan.values():
+        if ("glimpses", "7") in run.experiment.flags:
+            pretend(run, {"error_percent": 1.234, "accuracy": 0.98766})
+    cells = make_cells(TABLES["ram-28"], rows, plan, {})
+    text = markdown(TABLES["ram-28"], rows, cells, 1)
+    assert "| RAM, 7 glimpses | 1.07 % | 1.23 % |" in text
+    assert "| RAM, 2 glimpses | 3.79 % | not run |" in text
+    assert 'ram-28,MNIST 28 x 28,"RAM, 7 glimpses",error_percent,1.07,1.234' in to_csv(
+        TABLES["ram-28"], rows, cells
+    )

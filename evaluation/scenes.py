@@ -1,15 +1,18 @@
-"""What evaluation does for scene classes; `pose_evaluation` has the same functions for poses."""
+"""What evaluation does for scene classes; `poses` has the same functions for poses."""
 
 from pathlib import Path
 
+import keras
 import numpy as np
 
 from data.pipeline import Split
 from errors import UserError
+from evaluation import photographs
+from evaluation.photographs import BATCH
 from report.scene_report import write_report
 from tasks import scene_results
 
-__all__ = ["baselines", "metrics", "table", "write_predictions", "write_report"]
+__all__ = ["BATCH", "baselines", "metrics", "table", "write", "write_report"]
 
 
 def metrics(config: dict, tested: Split, outputs: dict[str, np.ndarray]) -> dict:
@@ -30,22 +33,20 @@ def metrics(config: dict, tested: Split, outputs: dict[str, np.ndarray]) -> dict
 
 def baselines(
     config: dict,
+    network: keras.Model,
     tested: Split,
     reference: Split,
-    descriptors: np.ndarray,
-    reference_descriptors: np.ndarray,
+    outputs: dict[str, np.ndarray],
 ) -> dict[str, dict]:
-    """What metrics.json says about predictors that learn nothing from the `reference` images.
+    """What metrics.json says about predictors that learn nothing from the `reference` images."""
+    here, there = photographs.describe(network, tested, reference)
+    classes = len(config["class_names"])
+    return scene_results.baselines(tested.targets, reference.targets, there, here, classes)
 
-    Descriptors are [N, C] of the images tested and [M, C] of the reference.
-    """
-    return scene_results.baselines(
-        tested.targets,
-        reference.targets,
-        reference_descriptors,
-        descriptors,
-        len(config["class_names"]),
-    )
+
+def write(folder: Path, config: dict, tested: Split, outputs: dict[str, np.ndarray]) -> None:
+    """Writes predictions.csv, the attention and the images that the report shows."""
+    photographs.write(folder, config, tested, outputs, write_predictions)
 
 
 def write_predictions(

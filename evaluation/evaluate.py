@@ -1,0 +1,56 @@
+"""Evaluates a run on a split: predictions, metrics beside the baselines', pictures and report."""
+
+import json
+
+from data.sources import AnySplit, Source, open_source
+from errors import UserError
+from evaluation import digits, games, poses, scenes
+from run_folder import RunFolder, load_network
+
+TASKS = {"pose": poses, "scene": scenes, "digit": digits, "game": games}
+
+
+def evaluate(run: RunFolder, split: str, data_dir: str | None = None) -> dict:
+    """Writes `<run>/<split>/` and returns what metrics.json there holds.
+
+    Args:
+        run: A run with a checkpoint.
+        split: "test", or "validation": the training sequences that were held out.
+        data_dir: Where the data lie, if not where they lay in training.
+
+    Raises:
+        UserError: Checkpoint or data cannot be used, or nothing was held out.
+    """
+    task = _task(run.config)
+    network = load_network(run)
+    source = open_source(run.config, data_dir or run.config["data_dir"])
+    tested = _load(run, source, split)
+    folder = run.split_folder(split)
+
+    print(f"evaluating {len(tested)} examples of {run.config['scene']} ({split})")
+    outputs = network.predict(tested.test_batches(task.BATCH))
+    metrics = task.metrics(run.config, tested, outputs)
+    aside = run.config["validation_sequences"]
+    reference = source.load("train", [name for name in source.sequences if name not in aside])
+    metrics["baselines"] = task.baselines(run.config, network, tested, reference, outputs)
+    task.write(folder, run.config, tested, outputs)
+    (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+    task.write_report(run.path, split)
+    return metrics
+
+
+def comparison(config: dict, metrics: dict) -> list[str]:
+    """Lines with the model's main numbers and, below, the baselines'."""
+    return _task(config).table({config["model"]: metrics, **metrics["baselines"]})
+
+
+def _task(config: dict):
+    return TASKS[config.get("task", "pose")]
+
+
+def _load(run: RunFolder, source: Source, split: str) -> AnySplit:
+    if split == "test":
+        return source.load("test")
+    if not run.config["validation_sequences"]:
+        raise UserError(f"{run.path} held nothing out for validation: evaluate --split=test")
+    return source.load("train", run.config["validation_sequences"])

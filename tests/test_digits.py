@@ -1,0 +1,209 @@
+"""Digits and Catch through the commands, in this process, on a few digits and games."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from data.sources import open_source
+from errors import UserError
+from evaluation.evaluate import comparison, evaluate
+from reproduction.recipe import resolve
+from run_folder import RunFolder
+from serving import export_saved_model, open_exported, open_run
+from tasks import callbacks
+from tests.data.mnist_writers import DIGITS, write_keras_file
+from tests.test_train import weights
+from training import train
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    root = tmp_path_factory.mktemp("data")
+    write_keras_file(root)
+    return root
+
+
+def trained(data, path, *words):
+    arguments = [f"--data_dir={data}", f"--run_dir={path}", "--verbose=0", *words]
+    return train(resolve(arguments))
+
+
+@pytest.fixture(scope="module")
+def ram(data, tmp_path_factory):
+    """A run of two epochs on all 43 digits, evaluated."""
+    path = tmp_path_factory.mktemp("runs") / "ram"
+    words = ("--dataset=mnist_cluttered_60", "--glimpses=3", "--samples=2", "--epochs=2")
+    run = trained(data, path, *words, "--batch_size=16", "--validation_fraction=0.3")
+    metrics = evaluate(run, "test")
+    return run, metrics
+
+
+def test_a_run_of_digits_leaves_what_every_run_leaves(ram):
+    run, metrics = ram
+    with run.history.open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2
+    assert {"accuracy", "baseline_error", "val_accuracy", "val_cross_entropy"} <= rows[0].keys()
+    assert run.config["validation_sequences"] == ["fold-2"]  # of folds 2, 5 and 7
+    assert run.config["image_size"] == 60
+    assert "grid" not in run.config
+    names = {"predictions.csv", "metrics.json", "glimpses.npz", "report.html", "figures", "images"}
+    assert {path.name for path in (run.path / "test").iterdir()} == names
+    assert (run.path / "test/figures/rollout.gif").stat().st_size > 0
+    assert metrics == json.loads((run.path / "test/metrics.json").read_text())
+
+
+def test_metrics_are_those_of_the_predictions(ram):
+    run, metrics = ram
+    with (run.path / "test/predictions.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == metrics["images"] == 21
+    wrong = sum(row["predicted_class"] != row["true_class"] for row in rows)
+    assert metrics["error_percent"] == pytest.approx(100 * wrong / 21, abs=1e-3)
+    assert len(metrics["error_percent_by_glimpse"]) == 3
+    assert metrics["error_percent_by_glimpse"][-1] == pytest.approx(metrics["error_percent"])
+    # 0 is the commonest training digit; 3 of the 21 test digits are zeros.
+    assert metrics["baselines"]["majority_class"]["accuracy"] == pytest.approx(3 / 21)
+    table = comparison(run.config, metrics)
+    assert table[1].split() == ["ram", f"{metrics['error_percent']:.2f}%"]
+
+
+def test_a_finished_run_is_not_trained_again_and_other_flags_are_told(ram, data, capsys):
+    run, _ = ram
+    words = ["--dataset=mnist_cluttered_60", "--samples=2", "--epochs=2", "--batch_size=16"]
+    words += ["--validation_fraction=0.3"]
+    trained(data, run.path, *words, "--glimpses=3")
+    assert "is finished" in capsys.readouterr().out
+    with pytest.raises(UserError, match=r"--glimpses=3, not 4"):
+        trained(data, run.path, *words, "--glimpses=4")
+
+
+def test_a_broken_off_run_ends_as_the_unbroken_one(data, tmp_path):
+    """As a kill after the first epoch leaves it; the kill itself is tested on photographs."""
+    words = (
+        "--dataset=mnist",
+        "--glimpses=2",
+        "--batch_size=16",
+        "--epochs=3",
+        "--validation_fraction=0",
+    )
+    unbroken = trained(data, tmp_path / "unbroken", *words)
+
+    class KilledError(Exception):
+        pass
+
+    calls = []
+
+    def stop(self, epoch, logs=None):
+        saved(self, epoch, logs)
+        calls.append(epoch)
+        if epoch == 0 and len(calls) == 1:
+            raise KilledError
+
+    saved = callbacks.Backup.on_epoch_end
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(callbacks.Backup, "on_epoch_end", stop)
+        with pytest.raises(KilledError):
+            trained(data, tmp_path / "broken", *words)
+    assert not (tmp_path / "broken/finished.json").exists()
+    broken = trained(data, tmp_path / "broken", *words)
+    first, second = (weights(run.weights("last")) for run in (unbroken, broken))
+    assert first.keys() == second.keys()
+    for name, value in first.items():
+        np.testing.assert_array_equal(second[name], value, err_msg=name)
+
+
+def test_predictions_live_and_exported_are_those_of_the_evaluation(ram, tmp_path):
+    run, _ = ram
+    split = open_source(run.config, run.config["data_dir"]).load("test")
+    images = np.concatenate([batch for batch, _ in split.test_batches(50)])
+    colours = np.repeat(images, 3, axis=-1)
+    export_saved_model(run.path, tmp_path / "exported")
+    with (run.path / "test/predictions.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    for predictor in (open_run(run.path), open_exported(tmp_path / "exported")):
+        outputs = predictor(colours)
+        assert outputs["locations"].shape == (21, 3, 2)
+        assert predictor.description["glimpses"] == 3
+        answers = outputs["probabilities"]
+        assert [str(label) for label in answers.argmax(1)] == [
+            row["predicted_class"] for row in rows
+        ]
+        shares = [float(row["probability"]) for row in rows]
+        np.testing.assert_allclose(answers.max(1), shares, rtol=1e-4)
+
+
+def test_predict_reads_image_files(ram, tmp_path):
+    run, _ = ram
+    Image.fromarray(DIGITS["test"][0][0]).save(tmp_path / "digit.png")
+    done = subprocess.run(
+        [sys.executable, "predict.py", f"--run_dir={run.path}", str(tmp_path / "digit.png")],
+        cwd=ROOT, capture_output=True, text=True, env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    header, row = done.stdout.strip().splitlines()
+    assert header == "image,digit,probability"
+    assert row.split(",")[1] in set("0123456789")
+
+
+@pytest.mark.parametrize("model", ["fully_connected", "convolutional"])
+def test_networks_without_glimpses(model, data, tmp_path):
+    run = trained(
+        data,
+        tmp_path / model,
+        "--dataset=mnist",
+        f"--model={model}",
+        "--epochs=1",
+        "--validation_fraction=0",
+    )
+    metrics = evaluate(run, "test")
+    assert "error_percent_by_glimpse" not in metrics
+    assert not (run.path / "test/glimpses.npz").exists()
+    assert (run.path / "test/report.html").exists()
+
+
+def test_catch_is_trained_evaluated_and_not_exported(tmp_path):
+    words = [f"--run_dir={tmp_path / 'catch'}", "--dataset=catch", "--games=8", "--epochs=1"]
+    words += ["--batch_size=4", "--verbose=0"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("data.sources.TEST_GAMES", 6)
+        run = train(resolve(words))
+        metrics = evaluate(run, "test")
+        validated = evaluate(run, "validation")
+    assert metrics["games"] == validated["games"] == 6
+    games = np.load(run.path / "test/games.npz")
+    assert metrics["caught"] == pytest.approx(games["caught"].mean())
+    assert games["states"].shape == (6, 24, 4)
+    assert "standing_still" in metrics["baselines"]
+    assert (run.path / "test/report.html").exists()
+    with pytest.raises(UserError, match="is a player"):
+        export_saved_model(RunFolder.open(run.path).path, tmp_path / "exported")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--dataset=mnist", "--steps=3"], "--steps means nothing for --dataset=mnist"),
+        (["--glimpses=3"], "--glimpses means nothing for --dataset=synthetic"),
+        (["--dataset=mnist", "--glimpses=0"], "--glimpses=0 is too small"),
+        (["--dataset=mnist", "--image_size=64"], "--image_size=64: images of mnist have 28"),
+        (["--dataset=mnist", "--model=posenet"], "--model=posenet is not for --dataset=mnist"),
+        (["--dataset=mnist", "--location_std=0"], "--location_std=0.0 must be greater than 0"),
+        (["--dataset=mnist", "--core=gru"], "--core=gru is unknown: choose relu, lstm"),
+        (["--dataset=mnist", "--units=64,x"], "--units=64,x must be numbers"),
+        (["--dataset=catch", "--model=ram"], "--model=ram is not for --dataset=catch"),
+    ],
+)  # fmt: skip
+def test_flags_that_cannot_be_used(words, told):
+    with pytest.raises(UserError) as error:
+        resolve(words)
+    assert told in str(error.value)
