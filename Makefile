@@ -18,7 +18,8 @@ demo: $(VENV)/ready
 test: lint $(VENV)/ready-dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -n $(WORKERS) tests/models tests/tasks/test_pose.py \
-		tests/tasks/test_pose_task.py tests/tasks/test_scene_task.py tests/tasks/test_optimizer.py
+		tests/tasks/test_pose_task.py tests/tasks/test_scene_task.py tests/tasks/test_ram_task.py \
+		tests/tasks/test_catch_task.py tests/tasks/test_optimizer.py
 
 lint: $(VENV)/ready-dev
 	$(BIN)/ruff check .
