@@ -35,7 +35,7 @@ class CatchPlayer(keras.Model):
 
     The gradients of the actions' log-probabilities reach the core and the glimpse network, which
     here have no other teacher. Those of the locations and of the baselines end at the core, as in
-    classification: a location's, 1 / `deviation` in size and mostly noise, drown the actions'.
+    classification: a location's, 1 / `deviation` in size, would outweigh the actions'.
 
     Args:
         side: Of the screen, pixels.
@@ -84,8 +84,8 @@ class CatchPlayer(keras.Model):
         }
         self.deviation = deviation
         self.game = CatchGame(side)
-        # A cell holds the number of its lit pixels: of their share, the ball in a cell of 4 x 4
-        # would be a sixteenth of what it is in a cell of one, and seen too late.
+        # A cell holds the number of its lit pixels: by their share, the ball in a cell of 4 x 4
+        # would be a sixteenth of what it is in a cell of one.
         self.pixels = np.reshape(4.0 ** np.arange(scales, dtype="float32"), (scales, 1, 1, 1))
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.sensor = GlimpseSensor(glimpse_size, scales, name="glimpse_sensor")
@@ -143,7 +143,8 @@ class CatchPlayer(keras.Model):
             now = {"states": state, "draws": draw, "actions": action, "memory": memory}
             return now, now
 
-        # A loop in the graph: as fast as T copies of the step, and traced in a third of the time.
+        # A loop in the graph: up to a sixth slower than T copies of the step, but traced in a third
+        # of the time.
         _, played = ops.scan(step, before, noise, length=self.game.steps)
         played = keras.tree.map_structure(lambda steps: ops.swapaxes(steps, 0, 1), played)
         # A step keeps what it led to: the first state and location come before them all.

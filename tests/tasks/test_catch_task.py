@@ -132,7 +132,7 @@ def test_fit_learns_to_go_where_the_ball_falls():
     games = np.tile([[column, 0, 1] for column in range(5)], (50, 1)).astype(np.float32)
     targets = np.zeros(len(games), np.float32)
     # At the start, two columns of five are caught without a move.
-    task.fit(games, targets, batch_size=250, epochs=150, verbose=0)
+    task.fit(games, targets, batch_size=250, epochs=80, verbose=0)
     found = task.evaluate(games[:5], targets[:5], batch_size=5, verbose=0, return_dict=True)
     assert found["caught"] == 1.0
     assert found["missed"] == 0.0
