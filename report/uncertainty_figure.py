@@ -50,5 +50,5 @@ def _draw(axes: Axes, spread: np.ndarray, error: np.ndarray) -> None:
         markersize=4,
         label="median of each fifth of the images",
     )
-    axes.axline((1.0, 1.0), slope=1, color=style.MUTED, linewidth=1, linestyle=":")
+    axes.axline((1.0, 1.0), (10.0, 10.0), color=style.MUTED, linewidth=1, linestyle=":")
     axes.legend(frameon=False, fontsize=8, loc="upper left")

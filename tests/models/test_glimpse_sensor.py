@@ -119,8 +119,11 @@ def test_checks_of_the_sensor():
     check_layer(GlimpseSensor, {"size": 4, "scales": 2}, images, locations, float32_outputs=True)
 
 
-def test_gradient_reaches_the_pixels_seen_and_no_others():
+def test_gradient_reaches_the_pixels_seen_and_no_others_nor_the_location():
     image = keras.Variable(np.zeros((1, 4, 4, 1), np.float32))
-    location = np.zeros((1, 2), np.float32)
-    _, (found,) = gradients(lambda: keras.ops.sum(GlimpseSensor(2)(image, location)), [image])
-    np.testing.assert_array_equal(found[0, ..., 0], np.pad(np.ones((2, 2)), 1))
+    location = keras.Variable(np.full((1, 2), 0.1, np.float32))
+    _, (of_image, of_location) = gradients(
+        lambda: keras.ops.sum(GlimpseSensor(2)(image.value, location.value)), [image, location]
+    )
+    np.testing.assert_array_equal(of_image[0, ..., 0], np.pad(np.ones((2, 2)), 1))
+    np.testing.assert_array_equal(of_location, np.zeros((1, 2)))
