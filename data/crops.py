@@ -36,8 +36,8 @@ def turned(pose: tf.Tensor, direction: tf.Tensor) -> tf.Tensor:
         pose: Of a camera that looks along its z axis; x is to the right and y down.
         direction: [2] x and y, in the camera's axes.
     """
-    x, y = tf.unstack(direction / tf.sqrt(1.0 + tf.reduce_sum(tf.square(direction))))
-    z = tf.math.rsqrt(1.0 + tf.reduce_sum(tf.square(direction)))
+    ray = tf.concat([direction, [1.0]], 0)
+    x, y, z = tf.unstack(ray / tf.norm(ray))
     # From (0, 0, 1) to (x, y, z): half way between no rotation and twice as far.
     b = tf.stack([1.0 + z, -y, x, 0.0])
     b = b / tf.norm(b)

@@ -1,7 +1,5 @@
 """Plays Catch from glimpses: the Recurrent Attention Model in a world that moves."""
 
-import math
-
 import keras
 import numpy as np
 from keras import layers, ops
@@ -11,6 +9,7 @@ from models.glimpse_network import GlimpseNetwork
 from models.glimpse_sensor import GlimpseSensor
 from models.layer_gate import gumbel_noise
 from models.location_network import LocationNetwork
+from models.ram import log_normal
 from models.ram_core import RAMCore
 
 
@@ -120,7 +119,7 @@ class CatchPlayer(keras.Model):
             of_action = ops.sum(scores * chosen, axis=-1)
             # The last step's next location is never looked at.
             means = self.location_network(stopped[:, :-1])
-            of_location = normal_log_probability(played["draws"][:, 1:], means, self.deviation)
+            of_location = log_normal(played["draws"][:, 1:], means, self.deviation)
             outputs["log_probabilities"] = of_action + ops.pad(of_location, ((0, 0), (0, 1)))
         return outputs
 
@@ -177,9 +176,3 @@ class CatchPlayer(keras.Model):
 def clip(draws):
     """Locations on the screen."""
     return ops.clip(draws, -1.0, 1.0)
-
-
-def normal_log_probability(draws, means, deviation):
-    """Of draws [..., 2] from normal distributions about means [..., 2], [...]."""
-    distance = ops.sum(ops.square((draws - means) / deviation), axis=-1)
-    return -0.5 * distance - math.log(2 * math.pi * deviation**2)

@@ -6,7 +6,8 @@ import pytest
 from keras import ops
 
 from models.catch import CatchGame
-from models.catch_player import CatchPlayer, normal_log_probability
+from models.catch_player import CatchPlayer
+from models.ram import log_normal
 from tests.models.checks import check_layer, gradients, randomize
 
 SMALL = {"side": 6, "glimpse_size": 2, "scales": 2, "hidden": 4, "seed": 1}
@@ -124,7 +125,7 @@ def test_log_probabilities_are_those_of_the_decisions():
 
 def test_the_density_of_a_location_at_its_mean_and_one_deviation_beside_it():
     draws = np.array([[0.5, 0.5], [0.7, 0.5]], np.float32)
-    found = normal_log_probability(draws, np.full((2, 2), 0.5, np.float32), 0.2)
+    found = log_normal(draws, np.full((2, 2), 0.5, np.float32), 0.2)
     at_the_mean = -np.log(2 * np.pi * 0.04)
     np.testing.assert_allclose(ops.convert_to_numpy(found), [at_the_mean, at_the_mean - 0.5], 1e-5)
 
