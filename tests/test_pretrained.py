@@ -131,7 +131,8 @@ def test_the_trunk_can_learn_at_a_rate_of_its_own(store, configuration):
     assert changed_blocks(network, store) == set()
     keras.utils.set_random_seed(run.config["seed"])
     new = build_task(run.config).network
-    assert not np.array_equal(network.head.regress.kernel, new.head.regress.kernel)
+    for head, untrained in zip(network.step_heads, new.step_heads, strict=True):
+        assert not np.array_equal(head.regress.kernel, untrained.regress.kernel)
 
 
 def test_other_weights_are_another_run_but_not_another_place(store, configuration, tmp_path):

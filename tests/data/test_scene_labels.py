@@ -122,7 +122,7 @@ def test_scenes15_is_never_downloaded(copies):
 def test_tasks():
     tasks = {name: entry.task for name, entry in catalog.DATASETS.items()}
     assert {name for name, task in tasks.items() if task == "scene"} == set(NAMES)
-    assert set(tasks.values()) == {"pose", "scene"}
+    assert set(tasks.values()) == {"pose", "scene", "digit", "game"}
     for name in NAMES:
         entry = catalog.DATASETS[name]
         assert tuple(entry.builder.builder_configs) == entry.scenes == (name,)

@@ -18,12 +18,13 @@ from tests.reproduction.runs import TINY, plan_of, pretend, scene_metrics
 
 
 def test_run_folders_differ_wherever_the_configuration_does():
-    recipe = Recipe(TINY)
     experiments = {e for table in TABLES.values() for e in experiments_of(table, table.rows)}
     for figure in FIGURES.values():
         experiments |= set(figure_experiments(figure, figure.places))
     paths = [
-        make_run(experiment, seed, recipe).path for experiment in experiments for seed in (0, 1)
+        make_run(experiment, seed, Recipe(epochs=2)).path
+        for experiment in experiments
+        for seed in (0, 1)
     ]
     assert len(set(paths)) == len(paths) == 2 * len(experiments)
 
@@ -78,7 +79,7 @@ def test_train_flags_that_cannot_be_used(train_flags, told):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ((["5.9"], [], []), "choose 5.1, 5.2"),
+        ((["5.9"], [], []), "choose .*5.1, 5.2"),
         (([], ["5.1"], []), "choose 5.3, 5.4"),
         (([], [], []), "--list"),
         ((["5.6"], [], ["chess"]), "choose KingsCollege, OldHospital"),
