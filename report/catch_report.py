@@ -14,7 +14,6 @@ from report.glimpse_maps import heat_figure
 from report.page import Page
 from report.rollout_gif import write_games
 from report.run_files import SplitResults, read_arrays, read_json
-from report.training_curves import read_history, training_figure
 
 SHOWN = 4  # games in the moving picture
 PARTS = 3  # of the games' steps
@@ -61,7 +60,12 @@ def write_report(run_path: Path, split: str) -> Path:
     _add_summary(page, results, games)
     _add_games(page, results, games)
     _add_looks(page, results, games)
-    _add_training(page, results)
+    sections.add_training(
+        page,
+        results,
+        "In training the player draws its actions and places by chance, in validation it takes the "
+        "most likely ones, in games that it never trains on.",
+    )
     sections.add_configuration(page, results)
     path = results.folder / "report.html"
     path.write_text(page.html(), encoding="utf-8")
@@ -220,17 +224,4 @@ def _add_looks(page: Page, results: SplitResults, games: Games) -> None:
         "The place of the glimpses relative to the ball, which is at the centre, early, midway "
         "and late in the games: the share of glimpses in each cell of a pixel, on one "
         "logarithmic scale. In the square, the ball is seen at the finest scale.",
-    )
-
-
-def _add_training(page: Page, results: SplitResults) -> None:
-    figure = training_figure(read_history(results.path / "history.csv"))
-    if figure is None:
-        return
-    page.heading("How the training went")
-    page.figure(
-        style.save(figure, results.figures / "training.png"),
-        "Training curves",
-        "By epoch. In training the player draws its actions and places by chance, in validation "
-        "it takes the most likely ones, in games that it never trains on.",
     )

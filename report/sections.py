@@ -11,6 +11,8 @@ from report.page import Page
 from report.run_files import SplitResults
 from report.training_curves import read_history, training_figure
 
+HELD_OUT = "Validation images come from {} that are held out; the test images play no part here."
+
 
 def model_name(results: SplitResults) -> str:
     """The model, with attention its steps and layers too: `joint_attention, 3 steps over 3b`."""
@@ -107,8 +109,8 @@ def add_attention(
         )
 
 
-def add_training(page: Page, results: SplitResults, held_out: str) -> None:
-    """Adds the curves of the history; `held_out` says what the validation images come from."""
+def add_training(page: Page, results: SplitResults, validation: str) -> None:
+    """Adds the curves of the history; `validation` is a sentence on those of the validation."""
     figure = training_figure(read_history(results.path / "history.csv"))
     if figure is None:
         return
@@ -116,8 +118,7 @@ def add_training(page: Page, results: SplitResults, held_out: str) -> None:
     page.figure(
         style.save(figure, results.figures / "training.png"),
         "Training curves",
-        f"By epoch. Validation images come from {held_out} that are held out; the test "
-        "images play no part here. Curves that spread over more than a factor of ten are on a "
+        f"By epoch. {validation} Curves that spread over more than a factor of ten are on a "
         "logarithmic scale.",
     )
 

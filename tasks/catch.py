@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from tasks.reinforce import mean_of_sums, reinforce
 from tasks.task import Task
 
 
@@ -58,16 +59,14 @@ class CatchTask(Task):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         loss = super().compute_loss(x, y, y_pred, sample_weight, training)
-        surplus = y_pred["caught"][:, None] - y_pred["baselines"]
-        error, entropy = ops.square(surplus), y_pred["entropies"]
-        self.trackers["baseline_error"].update_state(error)
-        self.trackers["entropy"].update_state(entropy)
-        loss = loss + self.baseline_weight * ops.mean(ops.sum(error, axis=1))
-        if "log_probabilities" not in y_pred:
-            return loss
-        chosen = y_pred["log_probabilities"] * ops.stop_gradient(surplus)
-        gain = self.reinforce_weight * chosen + self.entropy_weight * entropy
-        return loss - ops.mean(ops.sum(gain, axis=1))
+        errors, baseline, drawn = reinforce(y_pred["caught"], y_pred)
+        self.trackers["baseline_error"].update_state(errors)
+        self.trackers["entropy"].update_state(y_pred["entropies"])
+        loss += self.baseline_weight * baseline
+        if drawn is not None:
+            loss += self.reinforce_weight * drawn
+            loss -= self.entropy_weight * mean_of_sums(y_pred["entropies"])
+        return loss
 
     def get_config(self):
         return {

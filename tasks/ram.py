@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from tasks.reinforce import reinforce
 from tasks.scene import SceneTask
 
 
@@ -45,12 +46,10 @@ class RAMTask(SceneTask):
         if "baselines" not in y_pred:
             return loss
         right = ops.equal(ops.cast(labels, "int32"), ops.argmax(y_pred["logits"], axis=-1))
-        advantage = ops.cast(right, "float32")[:, None] - y_pred["baselines"]
-        self.trackers["baseline_error"].update_state(ops.square(advantage))
-        if "log_probabilities" in y_pred:
-            loss += self.baseline_weight * mean_of_sums(ops.square(advantage))
-            drawn = y_pred["log_probabilities"] * ops.stop_gradient(advantage)
-            loss -= self.reinforce_weight * mean_of_sums(drawn)
+        errors, baseline, drawn = reinforce(ops.cast(right, "float32"), y_pred)
+        self.trackers["baseline_error"].update_state(errors)
+        if drawn is not None:
+            loss += self.baseline_weight * baseline + self.reinforce_weight * drawn
         return loss
 
     def get_config(self):
@@ -59,8 +58,3 @@ class RAMTask(SceneTask):
             "baseline_weight": self.baseline_weight,
             "reinforce_weight": self.reinforce_weight,
         }
-
-
-def mean_of_sums(x):
-    """Over rows the mean, over steps the sum: [N, T] to a scalar."""
-    return ops.mean(ops.sum(x, axis=1))
