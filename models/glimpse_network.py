@@ -48,7 +48,7 @@ class GlimpseNetwork(layers.Layer):
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
         self.see = self._dense(glimpse_units, "glimpse", activation="relu")
         self.place = self._dense(location_units, "location", activation="relu")
-        self.fuse = LinearSum(units, self.kernel_regularizer, name="fusion")
+        self.fuse = LinearSum(units, kernel_regularizer=self.kernel_regularizer, name="fusion")
 
     def _dense(self, units, name, **kwargs) -> layers.Dense:
         return layers.Dense(units, kernel_regularizer=self.kernel_regularizer, name=name, **kwargs)

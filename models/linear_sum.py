@@ -8,25 +8,30 @@ from keras import layers, ops
 class LinearSum(layers.Layer):
     """Linear(x_1) + Linear(x_2) + ..., for a list of inputs [B, F_i], to [B, units].
 
-    The kernels lie in one matrix, so that it costs one product; each starts as if it were alone
-    (Glorot). With fewer inputs than it was built for, the rest count as zeros.
+    The kernels lie in one matrix, so that it costs one product; each starts as if it were alone.
+    With fewer inputs than it was built for, the rest count as zeros.
 
     Args:
         units: Of the output.
+        kernel_initializers: Of each input's kernel in turn; Glorot's for those not named.
         kernel_regularizer: Penalty on the kernels.
     """
 
-    def __init__(self, units, kernel_regularizer=None, **kwargs):
+    def __init__(self, units, kernel_initializers=(), kernel_regularizer=None, **kwargs):
         super().__init__(**kwargs)
         self.units = units
+        self.kernel_initializers = [keras.initializers.get(given) for given in kernel_initializers]
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
 
     def build(self, input_shapes):
         sizes = [shape[-1] for shape in input_shapes]
+        # One for each input: an initializer gives kernels of one shape the same values.
+        glorot = [keras.initializers.GlorotUniform() for _ in sizes]
+        starts = [*self.kernel_initializers, *glorot[len(self.kernel_initializers) :]]
 
         def initializer(shape, dtype=None):
-            glorot = keras.initializers.GlorotUniform()
-            return ops.concatenate([glorot((size, self.units), dtype) for size in sizes])
+            kernels = zip(starts, sizes, strict=True)
+            return ops.concatenate([start((size, self.units), dtype) for start, size in kernels])
 
         self.kernel = self.add_weight(
             (sum(sizes), self.units), initializer, regularizer=self.kernel_regularizer,
@@ -46,5 +51,8 @@ class LinearSum(layers.Layer):
         return {
             **super().get_config(),
             "units": self.units,
+            "kernel_initializers": [
+                keras.initializers.serialize(given) for given in self.kernel_initializers
+            ],
             "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
         }

@@ -13,7 +13,9 @@ class RAMCore(layers.Layer):
     """One step: glimpse features [B, G] and the state, tensors [B, units], to the next state.
 
     The state is [h] for "relu", h = ReLU(Linear(h) + Linear(g)), and [h, c] for "lstm". Called
-    without a state it starts from zeros, at less cost than with zeros.
+    without a state it starts from zeros, at less cost than with zeros. For "relu" the state's
+    kernel starts as the identity: what was seen first is not forgotten (Le, Jaitly and Hinton
+    2015).
 
     Args:
         units: Of h and of c.
@@ -37,7 +39,8 @@ class RAMCore(layers.Layer):
         self.kind = kind
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
         total = units if kind == "relu" else 4 * units
-        self.total = LinearSum(total, self.kernel_regularizer, name="total")
+        starts = ("glorot_uniform", "identity") if kind == "relu" else ()
+        self.total = LinearSum(total, starts, self.kernel_regularizer, name="total")
 
     def build(self, input_shape, *state_shapes):
         self.total.build([input_shape, (None, self.units)])

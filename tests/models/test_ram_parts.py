@@ -74,3 +74,18 @@ def test_checks_of_the_parts():
     arguments = {"units": 5, "kernel_regularizer": "l2"}
     check_layer(RAMCore, {"kind": "relu"} | arguments, state, state)
     check_layer(RAMCore, {"kind": "lstm"} | arguments, state, state, state)
+
+
+def test_kernels_of_alike_inputs_start_apart():
+    total = LinearSum(8)
+    total.build([(None, 8), (None, 8)])
+    first, second = np.split(numpy_outputs([total.kernel.value])[0], 2)
+    assert np.abs(first - second).max() > 0.1
+
+
+def test_a_relu_core_starts_by_keeping_its_state():
+    core = RAMCore(5)
+    core.build((None, 3))
+    state = np.arange(10, dtype=np.float32).reshape(2, 5)
+    (kept,) = core(np.zeros((2, 3), np.float32), state)
+    np.testing.assert_array_equal(numpy_outputs([kept])[0], state)
