@@ -1,0 +1,1 @@
+"""How fast it is, beside PyTorch and the processor itself: `python -m benchmarks.run`."""

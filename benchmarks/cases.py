@@ -1,0 +1,189 @@
+"""What is measured, and which ratios of it are told."""
+
+import dataclasses
+from dataclasses import dataclass, field
+
+from errors import UserError
+
+PRECISIONS = {"float32": "none", "bfloat16": "bfloat16"}
+LAYOUTS = ("contiguous", "channels_last")
+
+
+@dataclass(frozen=True)
+class Case:
+    """Something that is called again and again, in a process of its own.
+
+    Attributes:
+        name: As the table has it.
+        work: Function that prepares it, of `keras_work` or `torch_work`, with its package.
+        arguments: Of that function, beside the settings.
+        calls: In a round.
+        unit: What is counted in a second.
+    """
+
+    name: str
+    work: str
+    arguments: dict = field(default_factory=dict)
+    calls: int = 3
+    unit: str = "images"
+
+    @property
+    def framework(self) -> str:
+        """`keras` or `torch`."""
+        return "torch" if ".torch_work." in self.work else "keras"
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How many times as fast `fast` is as the fastest of `slow`, round by round.
+
+    Attributes:
+        title: What the table says.
+        fast: Name of a case.
+        slow: Names of cases.
+        wanted: The least that is aimed at.
+    """
+
+    title: str
+    fast: str
+    slow: tuple[str, ...]
+    wanted: float | None = None
+
+
+@dataclass(frozen=True)
+class Group:
+    """Cases that are measured in turn, in the same minutes, and what they are compared for."""
+
+    name: str
+    cases: tuple[Case, ...]
+    ratios: tuple[Ratio, ...] = ()
+
+    def without(self, framework: str) -> "Group":
+        """The group without the cases of a framework."""
+        kept = tuple(case for case in self.cases if case.framework != framework)
+        return dataclasses.replace(self, cases=kept)
+
+
+def ours(model: str, precision: str) -> Case:
+    """Training of one of this project's networks."""
+    arguments = {"model": model, "precision": PRECISIONS[precision]}
+    return Case(f"{model}, {precision}", "benchmarks.keras_work.train", arguments)
+
+
+def theirs(work: str, precision: str, compiled: bool, **arguments: int) -> list[Case]:
+    """PyTorch's PoseNet in both layouts."""
+    suffix = ", torch.compile" if compiled else ""
+    return [
+        Case(
+            f"PyTorch posenet, {precision}, {layout}{suffix}",
+            f"benchmarks.torch_work.{work}",
+            {"precision": precision, "layout": layout, "compiled": compiled} | arguments,
+            calls=10 if arguments.get("batch") == 1 else 3,
+        )
+        for layout in LAYOUTS
+    ]
+
+
+def training(precision: str, wanted: float) -> Group:
+    """Training steps, against PyTorch's."""
+    eager, compiled = (theirs("train", precision, flag) for flag in (False, True))
+    names = ("posenet", "lstm_posenet", "joint_attention")
+    posenet, lstm, joint = (f"{name}, {precision}" for name in names)
+    return Group(
+        f"training-{precision}",
+        (*[ours(name, precision) for name in names], *eager, *compiled),
+        (
+            Ratio("posenet against PyTorch's best eager", posenet, names_of(eager), wanted),
+            Ratio("posenet against PyTorch's best compiled", posenet, names_of(compiled)),
+            Ratio("joint_attention against posenet", joint, (posenet,), 1 / 1.2),
+            Ratio("lstm_posenet against posenet", lstm, (posenet,)),
+        ),
+    )
+
+
+def inference(name: str, batch: int, precision: str, wanted: float | None) -> Group:
+    """Answers to a batch of images, against PyTorch's."""
+    forms = ("live", "saved_model", "litert") if batch == 1 else ("live", "saved_model")
+    # What is exported is float32 whatever the network trained in.
+    forms = forms if precision == "float32" else ("live",)
+    calls = 10 if batch == 1 else 3
+    cases = [
+        Case(
+            f"{model}, {precision}, {form}",
+            "benchmarks.keras_work.infer",
+            {"model": model, "precision": PRECISIONS[precision], "batch": batch, "form": form},
+            calls,
+        )
+        for model in ("posenet", "joint_attention")
+        for form in forms
+    ]
+    eager = theirs("infer", precision, False, batch=batch)
+    compiled = theirs("infer", precision, True, batch=batch)
+    best = f"posenet, {precision}, {'saved_model' if 'saved_model' in forms else 'live'}"
+    return Group(
+        name,
+        (*cases, *eager, *compiled),
+        (
+            Ratio(f"{best} against PyTorch's best eager", best, names_of(eager), wanted),
+            Ratio(f"{best} against PyTorch's best compiled", best, names_of(compiled)),
+        ),
+    )
+
+
+def names_of(cases: list[Case]) -> tuple[str, ...]:
+    """Their names."""
+    return tuple(case.name for case in cases)
+
+
+FIT, STEP = "posenet, fit", "posenet, one batch again and again"
+GROUPS = {
+    group.name: group
+    for group in (
+        training("bfloat16", 2.0),
+        training("float32", 1.7),
+        inference("latency", 1, "float32", 2.0),
+        inference("inference-bfloat16", 40, "bfloat16", 1.8),
+        inference("inference-float32", 40, "float32", None),
+        Group(
+            "limit",
+            (
+                Case("trunk", "benchmarks.keras_work.trunk", {"precision": "none"}, unit="GFLOP"),
+                Case("matrix product", "benchmarks.keras_work.matrix_product", unit="GFLOP"),
+            ),
+            (Ratio("trunk against the matrix product", "trunk", ("matrix product",), 0.65),),
+        ),
+        Group(
+            "pipeline",
+            (
+                Case("batches, first epoch", "benchmarks.keras_work.pipeline", {"first": True}, 1),
+                Case(
+                    "batches, later epochs", "benchmarks.keras_work.pipeline", {"first": False}, 1
+                ),
+                Case(
+                    FIT,
+                    "benchmarks.keras_work.fit",
+                    {"model": "posenet", "precision": "bfloat16"},
+                    1,
+                ),
+                Case(
+                    STEP,
+                    "benchmarks.keras_work.train",
+                    {"model": "posenet", "precision": "bfloat16"},
+                ),
+            ),
+            (Ratio("fit against its step alone", FIT, (STEP,), 0.95),),
+        ),
+    )
+}
+
+
+def choose_groups(names: list[str]) -> list[Group]:
+    """The groups of these names, all if there are none.
+
+    Raises:
+        UserError: There is no such group.
+    """
+    for name in names:
+        if name not in GROUPS:
+            raise UserError(f"--only={name} is unknown: choose {', '.join(GROUPS)}")
+    return [GROUPS[name] for name in names or GROUPS]

@@ -1,0 +1,196 @@
+"""What this project is timed on: functions that prepare, and return what is then called."""
+
+import math
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from benchmarks.settings import Settings, Work
+from data.sources import open_source
+from models.googlenet import STRIDES, GoogLeNet
+from reproduction.recipe import resolve
+from run_folder import RunFolder, build_task
+from serving import export_saved_model, open_exported
+from tasks.task import Task
+from training import make_optimizer
+
+MATRIX = 4096  # side of the matrices whose product is the limit
+FACTS = {"initial_pose": [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0], "mean_rgb": [120.0, 110.0, 100.0]}
+
+
+def train(settings: Settings, model: str, precision: str) -> Work:
+    """A training step on a batch held in memory, the task's losses, metrics and Adam included."""
+    task = make_task(settings, model, precision)
+    batch = (make_images(settings.batch, settings.side), make_poses(settings.batch))
+    batches = iter(tf.data.Dataset.from_tensors(batch).repeat())
+    task.make_train_function()
+    return Work(lambda: float(task.train_function(batches)["loss"]), settings.batch)
+
+
+def fit(settings: Settings, model: str, precision: str) -> Work:
+    """An epoch of `fit` on the rendered room: crops are drawn and batched as in any training."""
+    task = make_task(settings, model, precision)
+    split = open_room(settings)
+    batches = iter(split.train_batches(settings.batch, 0))
+    steps = len(split) // settings.batch
+
+    # Batches come from the one iterator: its epochs are the data's own, not fit's.
+    def epoch() -> None:
+        some = (next(batches) for _ in range(steps))
+        task.fit(some, steps_per_epoch=steps, epochs=1, verbose=0)
+
+    return Work(epoch, steps * settings.batch)
+
+
+def pipeline(settings: Settings, first: bool) -> Work:
+    """An epoch of training batches of the rendered room, by themselves.
+
+    Args:
+        settings: Side and batch.
+        first: Whether it is an epoch that has to decode the images, or a later one.
+    """
+    split = open_room(settings)
+    steps = len(split) // settings.batch
+    batches = iter(split.train_batches(settings.batch, 0))
+
+    def epoch() -> None:
+        source = iter(split.train_batches(settings.batch, 0)) if first else batches
+        for _ in range(steps):
+            next(source)
+
+    return Work(epoch, steps * settings.batch)
+
+
+def infer(settings: Settings, model: str, precision: str, batch: int, form: str) -> Work:
+    """Poses of a batch of images.
+
+    Args:
+        settings: Side of the images, and T.
+        model: As --model.
+        precision: "none" or "bfloat16".
+        batch: Images.
+        form: "live": the network, called in a graph; "saved_model": as `export.py` writes it;
+            "litert": that network converted for LiteRT.
+    """
+    task = make_task(settings, model, precision)
+    images = tf.cast(make_images(batch, settings.side), tf.uint8)
+    network = task.network
+    if form == "saved_model":
+        with tempfile.TemporaryDirectory() as folder:
+            run = RunFolder.create(make_config(settings, model, precision, f"{folder}/run"))
+            run.weights("best").parent.mkdir()
+            task.save_weights(run.weights("best"))
+            export_saved_model(run.path, Path(folder) / "exported")
+            predictor = open_exported(Path(folder) / "exported")
+        return Work(lambda: predictor.serve(images), batch)
+    call = tf.function(
+        lambda x: network(x, training=False), input_signature=[tf.TensorSpec(images.shape, "uint8")]
+    )
+    threads = settings.threads or os.cpu_count()
+    if form == "live":
+        return Work(lambda: call(images), batch)
+    return Work(_litert(call.get_concrete_function(), images.numpy(), threads), batch)
+
+
+def _litert(function: object, images: np.ndarray, threads: int) -> Callable[[], object]:
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
+    # What LiteRT has no kernel for is left to TensorFlow's.
+    converter.target_spec.supported_ops = [
+        tf.lite.OpsSet.TFLITE_BUILTINS, tf.lite.OpsSet.SELECT_TF_OPS
+    ]  # fmt: skip
+    interpreter = tf.lite.Interpreter(model_content=converter.convert(), num_threads=threads)
+    interpreter.allocate_tensors()
+    place = interpreter.get_input_details()[0]["index"]
+
+    def call() -> None:
+        interpreter.set_tensor(place, images)
+        interpreter.invoke()
+
+    return call
+
+
+def trunk(settings: Settings, precision: str) -> Work:
+    """GoogLeNet's maps of a batch; what is counted are its convolutions."""
+    set_precision(precision)
+    network = GoogLeNet()
+    images = make_images(settings.batch, settings.side)
+    call = tf.function(lambda x: network(x)["5b"], input_signature=[tf.TensorSpec(images.shape)])
+    network.build(images.shape)
+    operations = convolution_operations(network, settings.batch, settings.side)
+    return Work(lambda: call(images), operations / 1e9)
+
+
+def matrix_product(settings: Settings) -> Work:
+    """The product of two large matrices in float32: what the processor can do."""
+    left, right = (tf.random.normal((MATRIX, MATRIX)) for _ in range(2))
+    call = tf.function(tf.matmul)
+    return Work(lambda: call(left, right), 2 * MATRIX**3 / 1e9)
+
+
+def convolution_operations(network: GoogLeNet, batch: int, side: int) -> int:
+    """Multiplications and additions in the convolutions for a batch of images."""
+    parts = [(network.conv1, 2), (network.conv2_reduce, 4), (network.conv2, 4)]
+    parts += [
+        (block, STRIDES[tap]) for tap, block in zip(network.taps, network.blocks, strict=True)
+    ]
+    return (
+        2
+        * batch
+        * sum(
+            math.prod(kernel.shape) * (side // stride) ** 2
+            for part, stride in parts
+            for kernel in part.trainable_variables
+            if kernel.path.endswith("kernel")
+        )
+    )
+
+
+def make_config(settings: Settings, model: str, precision: str, run_dir: str = "runs/none") -> dict:
+    """What train.py would make of these flags."""
+    flags = [
+        "--dataset=synthetic", f"--model={model}", f"--image_size={settings.side}",
+        f"--steps={settings.steps}", f"--mixed_precision={precision}", f"--run_dir={run_dir}",
+        f"--batch_size={settings.batch}",
+    ]  # fmt: skip
+    if settings.grid:
+        flags.append(f"--grid={settings.grid}")
+    empty = {"validation_sequences": [], "train_images": 0}
+    return resolve(flags) | {"network": FACTS} | empty
+
+
+def make_task(settings: Settings, model: str, precision: str) -> Task:
+    """A task as train.py compiles it, with new weights."""
+    keras.utils.set_random_seed(0)
+    config = make_config(settings, model, precision)
+    task = build_task(config)
+    task.compile(make_optimizer(config, steps_per_epoch=1000), jit_compile=False)
+    return task
+
+
+def open_room(settings: Settings):  # noqa: ANN201, a Split
+    """The rendered room's images to train on."""
+    config = make_config(settings, "posenet", "none")
+    return open_source(config, None).load("train")
+
+
+def set_precision(precision: str) -> None:
+    """Keras's global policy, by the name that --mixed_precision has for it."""
+    keras.mixed_precision.set_global_policy(
+        "float32" if precision == "none" else f"mixed_{precision}"
+    )
+
+
+def make_images(batch: int, side: int) -> tf.Tensor:
+    """Random images [B, S, S, 3] in 0..255, float32."""
+    return tf.random.stateless_uniform((batch, side, side, 3), (0, 0), 0.0, 255.0)
+
+
+def make_poses(batch: int) -> tf.Tensor:
+    """Random poses [B, 7]."""
+    values = tf.random.stateless_normal((batch, 7), (0, 1))
+    return tf.concat([values[:, :3], tf.math.l2_normalize(values[:, 3:], axis=1)], axis=1)
