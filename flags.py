@@ -29,7 +29,7 @@ RAM_DEFAULTS = {
     "mnist_cluttered_100": _DIGITS | _FAR | {"scales": 4},
     "catch": _DIGITS | {
         "model": "catch_player", "core": "lstm", "glimpse_size": 6, "scales": 3,
-        "location_std": 0.1, "epochs": 100,
+        "location_std": 0.1, "epochs": 20, "batch_size": 64,
     },
 }  # fmt: skip
 
