@@ -51,10 +51,11 @@ SEVEN_SCENES_BETA = 120.0
 # run's configuration has only those that count for it.
 PHOTOGRAPH_FLAGS = (
     "skip_bad", "steps", "layers", "attention", "activation", "grid", "depth", "hidden",
-    "lstm_kernels", "reduction", "gate_embedding", "dropout", "pretrained", "freeze", "mirror",
-    "focal_length", "trunk_learning_rate_scale", "head_learning_rate_scale",
-    "mask_learning_rate_scale", "pose_loss", "beta", "auxiliary_weight", "attention_weight",
-    "balance_weight", "temperature_start", "temperature_end", "soft_fraction", "quiet_fraction",
+    "lstm_kernels", "reduction", "gate_embedding", "dropout", "pretrained", "freeze",
+    "cached_crops", "mirror", "focal_length", "trunk_learning_rate_scale",
+    "head_learning_rate_scale", "mask_learning_rate_scale", "pose_loss", "beta",
+    "auxiliary_weight", "attention_weight", "balance_weight", "temperature_start",
+    "temperature_end", "soft_fraction", "quiet_fraction",
 )  # fmt: skip
 GLIMPSE_FLAGS = (
     "glimpses", "glimpse_size", "scales", "core", "fusion", "location", "location_std",
@@ -174,6 +175,12 @@ def define_training() -> None:
     flags.DEFINE_string(
         "freeze", None, "Block of the trunk, 3a ... 5b: it and all below keep their weights."
     )
+    flags.DEFINE_integer(
+        "cached_crops", 4, "Where --freeze leaves an attention network nothing of its trunk to "
+        "train: crops of each training image whose features are computed before the first epoch "
+        "and kept under the run folder until the training is finished; epochs take them in turn. "
+        "0: the trunk sees new crops in every epoch.",
+    )  # fmt: skip
     flags.DEFINE_bool(
         "mirror", None, "Show each training image as its mirror image half of the time; default "
         "for scenes alone: a mirrored image has another pose.",
@@ -273,7 +280,19 @@ def resolve() -> dict:
                 f"--{name} means nothing for --dataset={config['dataset']}: leave it out"
             )
         del config[name]
+    if not config.get("cached_crops") or not _trunk_is_frozen(config):
+        config.pop("cached_crops", None)
     return config
+
+
+def _trunk_is_frozen(config: dict) -> bool:
+    """Whether the network attends to a trunk of which nothing is trained."""
+    from models.googlenet import TAPS
+    from models.networks import ATTENTION_NETWORKS
+
+    if config["model"] not in ATTENTION_NETWORKS:
+        return False
+    return config["freeze"] == max(config["layers"], key=TAPS.index)
 
 
 def _take_defaults_of(config: dict, image_size: int | None) -> None:

@@ -10,8 +10,9 @@ import tensorflow as tf
 from absl import logging
 
 from data.pipeline import Split, initial_pose
-from data.sources import AnySplit, open_source
+from data.sources import AnySplit, Source, open_source
 from errors import UserError
+from feature_cache import cached_batches, discard, require_space
 from report.attention_figures import attention_panel
 from run_folder import RunFolder, build_task
 from tasks import callbacks
@@ -33,9 +34,12 @@ def train(config: dict) -> RunFolder:
     source = open_source(config, config["data_dir"])
     training, validation = source.train_and_validation(config["validation_fraction"])
     start = open_pretrained(config["pretrained"]) if config.get("pretrained") else None
+    if config.get("cached_crops"):
+        require_space(config, training, validation)
     keras.utils.set_random_seed(config["seed"])  # from here on: the same heads on any start
     run = RunFolder.create(config | describe_data(config["task"], training, validation, start))
     if (run.path / "finished.json").exists():
+        discard(run)
         print(f"{run.path} is finished: evaluate it with python eval.py --run_dir={run.path}")
         return run
 
@@ -51,11 +55,11 @@ def train(config: dict) -> RunFolder:
     elif start:
         print(f"{config['pretrained']} starts the {', the '.join(start_from(task.network, start))}")
 
-    batch_size = config["batch_size"]
+    batches, held_out = make_batches(run, task, training, validation, source, first_epoch)
     try:
         history = task.fit(
-            training.train_batches(batch_size, config["seed"], first_epoch, **source.train_options),
-            validation_data=validation.test_batches(batch_size) if validation else None,
+            batches,
+            validation_data=held_out,
             epochs=config["epochs"],
             initial_epoch=first_epoch,
             steps_per_epoch=steps_per_epoch,
@@ -74,8 +78,28 @@ def train(config: dict) -> RunFolder:
         calibrate(run, task, validation)
     epochs = history.epoch[-1] + 1 if history.epoch else first_epoch
     (run.path / "finished.json").write_text(json.dumps({"epochs": epochs}) + "\n")
+    discard(run)
     print(f"{run.path} is finished: evaluate it with python eval.py --run_dir={run.path}")
     return run
+
+
+def make_batches(
+    run: RunFolder,
+    task: Task,
+    training: AnySplit,
+    validation: AnySplit | None,
+    source: Source,
+    first_epoch: int,
+) -> tuple[tf.data.Dataset, tf.data.Dataset | None]:
+    """What `fit` trains on, without end, and validates on."""
+    config, options = run.config, source.train_options
+    if config.get("cached_crops"):
+        return cached_batches(run, task.network, training, validation, options, first_epoch)
+    size = config["batch_size"]
+    return (
+        training.train_batches(size, config["seed"], first_epoch, **options),
+        validation.test_batches(size) if validation else None,
+    )
 
 
 def calibrate(run: RunFolder, task: Task, validation: Split) -> None:

@@ -4,6 +4,7 @@ A batch is (images, targets): images uint8 [B, S, S, 3] RGB; targets are poses f
 `data.poses`, or labels int32 [B] of scene categories.
 """
 
+import hashlib
 import os
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -117,6 +118,14 @@ class Split:
 
         examples = self.examples.map(lambda example: crop(decode(example)), tf.data.AUTOTUNE)
         return examples.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+
+    def digest(self) -> str:
+        """SHA-256 of names, targets and images: splits with the same have the same batches."""
+        found = hashlib.sha256("\n".join(self.names).encode())
+        found.update(self.targets.tobytes())
+        for image in self.examples.map(lambda example: example["image"]).as_numpy_iterator():
+            found.update(image)
+        return found.hexdigest()
 
     def mean_rgb(self) -> tuple[float, float, float]:
         """Mean of the images' channels, 0..255: what the network subtracts (5.1)."""

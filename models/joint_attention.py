@@ -15,7 +15,8 @@ from models.spatial_attention import SpatialAttention
 class JointAttention(keras.Model):
     """Attends to *what* (a layer of GoogLeNet) and *where* (a place of its map), T times.
 
-    Called on RGB images [B, S, S, 3] in 0..255 it returns a dictionary:
+    Called on RGB images [B, S, S, 3] in 0..255, or on the `features` of some, it returns a
+    dictionary:
         pose: [B, 7] position in metres and unit quaternion w, x, y, z; or, with `classes`,
         logits: [B, K].
         layer_gates: [B, T, L] rows, one-hot outside training. Absent without layer attention.
@@ -161,13 +162,25 @@ class JointAttention(keras.Model):
         for head in self.auxiliary_heads:
             head.build((None, depth))
 
-    def call(self, images, training=False):
+    def features(self, images):
+        """The trunk's maps of images [B, S, S, 3] on the common grid: tap to [B, G, G, C].
+
+        What `call` starts with, and takes in the images' place: under a trunk that does not learn
+        they need be computed only once.
+        """
         maps = self.trunk(images)
+        return {
+            tap: adapter.to_grid(maps[tap])
+            for tap, adapter in zip(self.candidates, self.adapters, strict=True)
+        }
+
+    def call(self, images, training=False):
+        maps = images if isinstance(images, dict) else self.features(images)
         features = [
             adapter(maps[tap], training=training)
             for tap, adapter in zip(self.candidates, self.adapters, strict=True)
         ]
-        hidden, cell = self.cell.initial_state(ops.shape(images)[0])
+        hidden, cell = self.cell.initial_state(ops.shape(features[0])[0])
         answers, gates, attention = [], [], []
         for head in self.step_heads:
             glimpse = features[0]
@@ -235,9 +248,10 @@ class LayerAdapter(layers.Layer):
         self.normalize.build((None, self.grid, self.grid, self.depth))
 
     def call(self, x, training=False):
-        return ops.relu(self.normalize(self.project(self._to_grid(x)), training=training))
+        return ops.relu(self.normalize(self.project(self.to_grid(x)), training=training))
 
-    def _to_grid(self, x):
+    def to_grid(self, x):
+        """A map [B, H, W, C] as [B, G, G, C]; one that has this size as it is."""
         height, width = x.shape[1:3]
         if (height, width) == (self.grid, self.grid):
             return x

@@ -1,14 +1,52 @@
-"""Makes a run folder as training leaves it, with random weights, for tests that read one."""
+"""What training starts from and leaves: configurations, pretrained weights, run folders."""
 
 from pathlib import Path
 
+import h5py
 import numpy as np
+from absl import flags as absl_flags
 
+import train as train_script
+from flags import resolve
+from models.googlenet_classifier import GoogLeNetClassifier
 from run_folder import RunFolder, build_task
+from weights.store import write_store
 
+assert train_script  # has defined the flags
 LAYERS = ["3b", "4e", "5b"]
 CLASSES = ["bar", "church inside", "kitchen", "office", "stairs", "store", "winecellar"]
 INITIAL_POSE = [1.0, -2.0, 1.5, 0.8, 0.0, 0.6, 0.0]
+
+
+def resolved(*flags: str) -> dict:
+    """The configuration of train.py's command line."""
+    for flag in absl_flags.FLAGS.flags_by_module_dict()["flags"]:
+        flag.unparse()
+    absl_flags.FLAGS(["train.py", *flags])
+    return resolve()
+
+
+def write_pretrained(path: Path, mean_rgb: tuple[float, ...] = (90.0, 100.0, 110.0)) -> Path:
+    """Writes a converted classifier of three classes with weights that let images through."""
+    network = GoogLeNetClassifier(3, mean_rgb=mean_rgb)
+    network.build((None, 224, 224, 3))
+    randomize(network, seed=3)
+    facts = {
+        "classes": 3, "mean_rgb": list(mean_rgb), "has_classifier": True, "has_auxiliary": True,
+        "source": "tiny.caffemodel", "source_sha256": "0" * 64,
+    }  # fmt: skip
+    write_store(path, network, facts)
+    return path
+
+
+def weights_in(path: Path) -> dict[str, np.ndarray]:
+    """Every array in a weight file, by its path."""
+    found = {}
+    with h5py.File(path) as file:
+        file.visititems(
+            lambda name, item: found.update({name: item[()]}) if hasattr(item, "dtype") else None
+        )
+    return found
 
 
 def make_run(path: Path, **flags) -> RunFolder:

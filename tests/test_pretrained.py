@@ -6,18 +6,14 @@ import h5py
 import keras
 import numpy as np
 import pytest
-from absl import flags as absl_flags
 
-import train as train_script
 from errors import UserError
-from flags import resolve
 from models.googlenet_classifier import GoogLeNetClassifier
 from run_folder import build_task, load_network
 from tests.data.writers import write_seven_scenes
-from tests.runs import randomize
+from tests.runs import resolved, write_pretrained
 from training import train
 from weights.pretrained import open_pretrained, start_from
-from weights.store import write_store
 
 MEAN_RGB = [90.0, 100.0, 110.0]
 TINY = ["--image_size=64", "--grid=2", "--depth=8", "--hidden=8", "--batch_size=4", "--verbose=0"]
@@ -25,17 +21,7 @@ TINY = ["--image_size=64", "--grid=2", "--depth=8", "--hidden=8", "--batch_size=
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    """A converted classifier of three classes with weights that let images through."""
-    network = GoogLeNetClassifier(3, mean_rgb=MEAN_RGB)
-    network.build((None, 224, 224, 3))
-    randomize(network, seed=3)
-    path = tmp_path_factory.mktemp("weights") / "tiny.weights.h5"
-    facts = {
-        "classes": 3, "mean_rgb": MEAN_RGB, "has_classifier": True, "has_auxiliary": True,
-        "source": "tiny.caffemodel", "source_sha256": "0" * 64,
-    }  # fmt: skip
-    write_store(path, network, facts)
-    return path
+    return write_pretrained(tmp_path_factory.mktemp("weights") / "tiny.weights.h5", MEAN_RGB)
 
 
 @pytest.fixture
@@ -44,15 +30,8 @@ def configuration(tmp_path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
     write_seven_scenes(tmp_path / "data/7scenes", train=(1, 3), frames=4)
 
-    def resolved(*flags):
-        for flag in absl_flags.FLAGS.flags_by_module_dict()["flags"]:
-            flag.unparse()
-        base = ["--dataset=7scenes", "--scene=chess", f"--data_dir={tmp_path / 'data'}", *TINY]
-        absl_flags.FLAGS(["train.py", *base, f"--run_dir={tmp_path / 'run'}", *flags])
-        return resolve()
-
-    assert train_script  # has defined the flags
-    return resolved
+    base = ["--dataset=7scenes", "--scene=chess", f"--data_dir={tmp_path / 'data'}", *TINY]
+    return lambda *flags: resolved(*base, f"--run_dir={tmp_path / 'run'}", *flags)
 
 
 def made_task(configuration, model):

@@ -9,11 +9,11 @@ import sys
 import time
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
 
 from tests.data.writers import write_indoor_scenes, write_seven_scenes
+from tests.runs import weights_in
 
 ROOT = Path(__file__).parents[1]
 TINY = [
@@ -46,16 +46,6 @@ def run(script, environment, data, run_dir, *flags):
         command(script, data, run_dir, *flags), cwd=ROOT, env=environment,
         capture_output=True, text=True,
     )  # fmt: skip
-
-
-def weights(path):
-    """Every array in a weight file, by its path."""
-    found = {}
-    with h5py.File(path) as file:
-        file.visititems(
-            lambda name, item: found.update({name: item[()]}) if hasattr(item, "dtype") else None
-        )
-    return found
 
 
 def history(run_dir):
@@ -128,8 +118,8 @@ def test_a_run_killed_in_mid_epoch_ends_as_the_unbroken_run(
     assert "goes on after epoch" in resumed.stdout
     assert history(broken) == history(tmp_path / "unbroken")
     for name in ("last", "best"):
-        expected = weights(tmp_path / f"unbroken/checkpoints/{name}.weights.h5")
-        actual = weights(broken / f"checkpoints/{name}.weights.h5")
+        expected = weights_in(tmp_path / f"unbroken/checkpoints/{name}.weights.h5")
+        actual = weights_in(broken / f"checkpoints/{name}.weights.h5")
         assert expected.keys() == actual.keys()
         for path, value in expected.items():
             np.testing.assert_array_equal(actual[path], value, err_msg=path)

@@ -181,6 +181,25 @@ def test_penalty_counts_kernels_of_every_part_and_nothing_else():
     assert small(l2=0.0).losses == []
 
 
+@pytest.mark.parametrize("grid", [2, 3, 4])
+def test_features_of_images_stand_for_the_images(grid):
+    """Maps of 4 x 4: averaged, resized, as they are."""
+    network = small(grid=grid)
+    features = network.features(images())
+    assert {tap: tuple(maps.shape) for tap, maps in features.items()} == {
+        "3a": (2, grid, grid, 256),
+        "3b": (2, grid, grid, 480),
+    }
+    kept = {tap: keras.ops.cast(maps, "float16") for tap, maps in features.items()}
+    seen = arrays(network(images()))
+    for name, value in arrays(network(features)).items():
+        np.testing.assert_array_equal(value, seen[name], err_msg=name)
+    for name, value in arrays(network(kept)).items():
+        np.testing.assert_allclose(value, seen[name], rtol=2e-3, atol=2e-3, err_msg=name)
+    other = arrays(network(network.features(images(1))))
+    assert np.abs(other["pose"] - seen["pose"]).max() > 1e-5
+
+
 def test_selection_by_a_one_hot_row_is_that_layer():
     maps = [np.full((2, 1, 1, 3), float(value), np.float32) for value in (1, 2, 3)]
     (chosen,) = numpy_outputs(select(maps, np.array([[0, 0, 1], [1, 0, 0]], np.float32)))
