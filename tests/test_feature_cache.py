@@ -4,6 +4,7 @@ import json
 import shutil
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -14,18 +15,18 @@ from errors import UserError
 from feature_cache import cached_batches, fingerprint, require_space
 from models.googlenet import GoogLeNet
 from run_folder import RunFolder, build_task, load_network
-from tasks.callbacks import EpochSeconds, read_history
+from tasks.callbacks import EpochSeconds
 from tests.data.writers import write_indoor_scenes, write_seven_scenes
 from tests.runs import resolved, weights_in, write_pretrained
 from training import PICTURES, describe_data, train
 from weights.pretrained import open_pretrained, start_from
 
 FRAMES = 5  # to train on, and as many to validate on
-EPOCHS = 4
+EPOCHS = 3
 FLAGS = [
     "--image_size=64", "--grid=2", "--depth=8", "--hidden=8", "--batch_size=4", "--verbose=0",
     "--steps=1", "--layers=3a,3b", "--freeze=3b", "--cached_crops=2", f"--epochs={EPOCHS}",
-    "--learning_rate=1e-3",
+    "--learning_rate=1e-3", "--lstm_kernels=1", "--attention=convolutional",
 ]  # fmt: skip
 
 
@@ -72,15 +73,26 @@ def count_images(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def unbroken(configuration):
-    """A finished run, and the number of images that its trunk has seen."""
+def finished(configuration, root):
+    """A finished run, the number of images that its trunk saw, and the folder as it was before.
+
+    The folder is what a kill at the start of the last epoch leaves.
+    """
+    config, begin = configuration("finished"), EpochSeconds.on_epoch_begin
+
+    def copy(self, epoch, logs=None):
+        if epoch == EPOCHS - 1:
+            shutil.copytree(config["run_dir"], root / "broken")
+        begin(self, epoch, logs)
+
     with pytest.MonkeyPatch.context() as patch:
         counter = count_images(patch)
-        return train(configuration("unbroken")), counter.images
+        patch.setattr(EpochSeconds, "on_epoch_begin", copy)
+        return train(config), counter.images, root / "broken"
 
 
-def test_the_trunk_sees_each_crop_once_and_stays_as_it_is(unbroken, root):
-    run, images = unbroken
+def test_the_trunk_sees_each_crop_once_and_stays_as_it_is(finished, root):
+    run, images, _ = finished
     assert images == 2 * FRAMES + FRAMES + EPOCHS * PICTURES
     network = load_network(run, "last")
     ours = {weight.path.split("trunk/")[1]: weight for weight in network.trunk.weights}
@@ -89,44 +101,25 @@ def test_the_trunk_sees_each_crop_once_and_stays_as_it_is(unbroken, root):
         if name in ours:
             np.testing.assert_array_equal(ours.pop(name), weight, err_msg=name)
     assert not ours
+    keras.utils.set_random_seed(run.config["seed"])
     new = build_task(run.config).network
     for part in ("adapters", "step_heads"):
         for after, before in zip(getattr(network, part), getattr(new, part), strict=True):
-            assert not np.array_equal(after.weights[0], before.weights[0])
+            moved = np.abs(after.weights[0] - before.weights[0])
+            assert 1e-4 < moved.max() < 0.1, "trained, from the same start"
     assert (run.path / "finished.json").exists()
     assert not (run.path / "features").exists()
 
 
-def test_first_epochs_are_those_of_a_training_without_kept_features(unbroken, configuration, seen):
-    run = train(configuration("anew", "--cached_crops=0"))
-    assert seen.images == EPOCHS * (2 * FRAMES + PICTURES)
-    assert "cached_crops" not in run.config
-    kept, anew = (read_history(path) for path in (unbroken[0].history, run.history))
-    assert kept[0].keys() == anew[0].keys()
-    for name in ("loss", "val_loss", "median_position_m", "median_orientation_deg"):
-        ours, theirs = ([float(row[name]) for row in rows] for rows in (kept, anew))
-        np.testing.assert_allclose(ours[:2], theirs[:2], rtol=2e-3, err_msg=name)
-        assert not np.allclose(ours[:2], theirs[1::-1], rtol=2e-2)
-
-
 def test_a_run_broken_off_goes_on_with_its_features_and_ends_the_same(
-    unbroken, configuration, seen, monkeypatch
+    finished, configuration, seen, capsys
 ):
-    def stop(self, epoch, logs=None):
-        if epoch == 3:
-            raise KeyboardInterrupt
-
-    config = configuration("broken")
-    with monkeypatch.context() as patch:
-        patch.setattr(EpochSeconds, "on_epoch_begin", stop)
-        patch.setattr(EpochSeconds, "on_epoch_end", lambda self, epoch, logs: None)
-        with pytest.raises(KeyboardInterrupt):
-            train(config)
-    before = seen.images
-    run = train(config)
-    assert seen.images - before == PICTURES
+    unbroken, _, folder = finished
+    run = train(configuration(folder))
+    assert f"goes on after epoch {EPOCHS - 1}" in capsys.readouterr().out
+    assert seen.images == PICTURES
     for name in ("last", "best"):
-        expected, found = (weights_in(r.weights(name)) for r in (unbroken[0], run))
+        expected, found = (weights_in(each.weights(name)) for each in (unbroken, run))
         assert expected.keys() == found.keys()
         for path, value in expected.items():
             np.testing.assert_array_equal(found[path], value, err_msg=path)
