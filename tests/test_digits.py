@@ -19,7 +19,7 @@ from run_folder import RunFolder
 from serving import export_saved_model, open_exported, open_run
 from tasks import callbacks
 from tests.data.mnist_writers import DIGITS, write_keras_file
-from tests.test_train import weights
+from tests.runs import weights_in
 from training import train
 
 ROOT = Path(__file__).parents[1]
@@ -116,7 +116,7 @@ def test_a_broken_off_run_ends_as_the_unbroken_one(data, tmp_path):
             trained(data, tmp_path / "broken", *words)
     assert not (tmp_path / "broken/finished.json").exists()
     broken = trained(data, tmp_path / "broken", *words)
-    first, second = (weights(run.weights("last")) for run in (unbroken, broken))
+    first, second = (weights_in(run.weights("last")) for run in (unbroken, broken))
     assert first.keys() == second.keys()
     for name, value in first.items():
         np.testing.assert_array_equal(second[name], value, err_msg=name)
