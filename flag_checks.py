@@ -6,7 +6,7 @@ LEAST = {
     "steps": 1, "grid": 1, "depth": 3, "hidden": 1, "gate_embedding": 1, "epochs": 1,
     "batch_size": 1, "image_size": 1, "early_stopping": 0, "seed": 0, "reduction": 0,
     "focal_length": 0, "cached_crops": 0, "l2": 0, "auxiliary_weight": 0,
-    "attention_weight": 0, "balance_weight": 0,
+    "attention_weight": 0, "balance_weight": 0, "compute_penalty": 0,
     "head_learning_rate_scale": 0, "mask_learning_rate_scale": 0, "trunk_learning_rate_scale": 0,
     "glimpses": 1, "glimpse_size": 1, "scales": 1, "location_hidden": 0, "samples": 1, "games": 1,
     "baseline_weight": 0, "reinforce_weight": 0, "entropy_weight": 0,
@@ -85,6 +85,11 @@ def _check_attention(config: dict) -> None:
         raise UserError("--mirror is for scenes: a mirrored image has another pose")
     if config["model"] == "spatial_attention" and len(config["layers"]) > 1:
         raise UserError("--model=spatial_attention looks at one layer: name it, as --layers=5b")
+    if config["compute_penalty"] and config["model"] not in ("joint_attention", "layer_attention"):
+        raise UserError(
+            f"--compute_penalty={config['compute_penalty']} is for networks that choose layers, "
+            f"not for --model={config['model']}"
+        )
     kernels = config["lstm_kernels"]
     if not kernels or not all(size.isdigit() and int(size) % 2 for size in kernels):
         raise UserError(f"--lstm_kernels={','.join(kernels)} must be odd numbers, as 1,3,5,7")

@@ -54,8 +54,8 @@ PHOTOGRAPH_FLAGS = (
     "lstm_kernels", "reduction", "gate_embedding", "dropout", "pretrained", "freeze",
     "cached_crops", "mirror", "focal_length", "trunk_learning_rate_scale",
     "head_learning_rate_scale", "mask_learning_rate_scale", "pose_loss", "beta",
-    "auxiliary_weight", "attention_weight", "balance_weight", "temperature_start",
-    "temperature_end", "soft_fraction", "quiet_fraction",
+    "auxiliary_weight", "attention_weight", "balance_weight", "compute_penalty",
+    "temperature_start", "temperature_end", "soft_fraction", "quiet_fraction",
 )  # fmt: skip
 GLIMPSE_FLAGS = (
     "glimpses", "glimpse_size", "scales", "core", "fusion", "location", "location_std",
@@ -219,6 +219,10 @@ def define_training() -> None:
         "balance_weight", 0.1, "Of the penalty on layers that the gate selects more often than "
         "others, over a batch and all steps; 0: none, as in the thesis.",
     )  # fmt: skip
+    flags.DEFINE_float(
+        "compute_penalty", 0.0, "Of the share of the trunk, 0 to 1, that the deepest of an image's "
+        "layers needs: an exported network runs no deeper. Best with --balance_weight=0.",
+    )  # fmt: skip
     flags.DEFINE_float("temperature_start", 2.0, "Of the layer gate, first epoch (4.3: tau).")
     flags.DEFINE_float("temperature_end", 0.5, "Of the layer gate, last epoch.")
     flags.DEFINE_float(
@@ -282,6 +286,8 @@ def resolve() -> dict:
         del config[name]
     if not config.get("cached_crops") or not _trunk_is_frozen(config):
         config.pop("cached_crops", None)
+    if not config.get("compute_penalty"):
+        config.pop("compute_penalty", None)
     return config
 
 

@@ -20,7 +20,7 @@ from tasks.scene import SceneTask
 from tasks.task import Task
 
 # Class, and the flags that are its arguments.
-_SHARED = ("auxiliary_weight", "attention_weight", "balance_weight")
+_SHARED = ("auxiliary_weight", "attention_weight", "balance_weight", "compute_penalty")
 _REINFORCE = ("baseline_weight", "reinforce_weight")
 TASKS: dict[str, tuple[type[Task], tuple[str, ...]]] = {
     "pose": (PoseTask, ("beta", "pose_loss", *_SHARED)),
@@ -134,7 +134,9 @@ def build_task(config: dict) -> Task:
         config["model"], **network_arguments(config), **config["network"], name="network"
     )
     kind, arguments = TASKS[config.get("task", "pose")]
-    task = kind(network, **{name: config[name] for name in arguments}, name="task")
+    # A flag that a configuration lacks had no effect on it.
+    given = {name: config[name] for name in arguments if name in config}
+    task = kind(network, **given, name="task")
     task.build(input_shape(config))
     task.built = True
     return task

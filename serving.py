@@ -15,6 +15,8 @@ from keras import ops
 
 from data.crops import PREPARED_SIDE, centre_crop, resize_short_side, short_side
 from errors import UserError
+from models.depth_on_demand import call_on_demand
+from models.joint_attention import JointAttention
 from run_folder import RunFolder, input_shape, load_network
 
 DESCRIPTION = "model.json"  # beside the SavedModel; says what its numbers mean
@@ -178,6 +180,8 @@ def _load(path: str | Path) -> tuple[RunFolder, keras.Model]:
 
 def _serving(run: RunFolder, network: keras.Model) -> Callable[[tf.Tensor], dict]:
     size, task = run.config["image_size"], _task(run)
+    if isinstance(network, JointAttention):
+        return lambda images: _answers(call_on_demand(network, crops(images, size, task)))
     return lambda images: _answers(network(crops(images, size, task), training=False))
 
 

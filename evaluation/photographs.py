@@ -9,6 +9,7 @@ from keras import ops
 from PIL import Image
 
 from data.pipeline import Split
+from models.multiply_adds import attention_multiply_adds, trunk_multiply_adds
 from tasks.pose_results import chosen_layers, image_file_name
 
 BATCH = 40
@@ -29,6 +30,25 @@ def describe(network: keras.Model, *splits: Split) -> list[np.ndarray]:
     print(f"describing {sum(map(len, splits))} images for retrieval")
     model = descriptor_model(network, splits[0].image_size)
     return [model.predict(split.test_batches(BATCH)) for split in splits]
+
+
+def work(network: keras.Model, side: int, outputs: dict[str, np.ndarray]) -> dict[str, float]:
+    """What metrics.json says about the work for images of `side` pixels, in GFLOP an image.
+
+    `gflop_per_image` is the mean with a trunk that runs only down to the deepest layer that an
+    image's gates select, `gflop_per_image_full` with one that always runs to its end. Those of
+    convolutions and dense layers are counted, two a multiply-add. Nothing without gates.
+    """
+    if "layer_gates" not in outputs:
+        return {}
+    down_to = trunk_multiply_adds(network.trunk, side)
+    counts = np.array([down_to[tap] for tap in network.candidates])
+    asked = outputs["layer_gates"].max(axis=1) * counts
+    behind = attention_multiply_adds(network)
+    return {
+        "gflop_per_image": 2e-9 * float(asked.max(axis=1).mean() + behind),
+        "gflop_per_image_full": 2e-9 * float(counts.max() + behind),
+    }
 
 
 def write(

@@ -7,11 +7,11 @@ import numpy as np
 
 from data.pipeline import Split
 from evaluation import photographs
-from evaluation.photographs import BATCH
+from evaluation.photographs import BATCH, work
 from report.pose_report import write_report
 from tasks import pose_results
 
-__all__ = ["BATCH", "baselines", "metrics", "table", "write", "write_report"]
+__all__ = ["BATCH", "baselines", "metrics", "table", "work", "write", "write_report"]
 
 
 def metrics(config: dict, tested: Split, outputs: dict[str, np.ndarray]) -> dict:

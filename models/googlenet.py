@@ -181,12 +181,24 @@ class GoogLeNet(keras.Model):
             channels = CHANNELS[tap]
 
     def call(self, images):
+        return self.continue_to(self.deepest, self.stem(images))
+
+    def stem(self, images):
+        """Images to what the first block reads, [B, H / 8, W / 8, 192]."""
         mean = ops.convert_to_tensor(self.mean_rgb, "float32")
         x = ops.cast(ops.cast(images, "float32") - mean, self.compute_dtype)
         x = self.norm1(self.pool1(self.conv1(self.pad(x))))
-        x = self.pool2(self.norm2(self.conv2(self.conv2_reduce(x))))
+        return self.pool2(self.norm2(self.conv2(self.conv2_reduce(x))))
+
+    def continue_to(self, last, x, after=None):
+        """The maps of the blocks behind `after`, whose map is `x`, down to block `last`.
+
+        Without `after`, `x` is what `stem` returns.
+        """
+        first = self.taps.index(after) + 1 if after else 0
+        end = self.taps.index(last) + 1
         maps = {}
-        for tap, block in zip(self.taps, self.blocks, strict=True):
+        for tap, block in zip(self.taps[first:end], self.blocks[first:end], strict=True):
             if tap in self.pools:
                 x = self.pools[tap](x)
             x = maps[tap] = block(x)

@@ -6,6 +6,7 @@ from keras import layers, ops
 from models.class_head import ClassHead
 from models.conv_lstm import ConvLSTMCell
 from models.googlenet import CHANNELS, STRIDES, TAPS, GoogLeNet, check_taps
+from models.layer_adapter import LayerAdapter, select
 from models.layer_gate import LayerGate
 from models.pose_head import PoseHead, unit
 from models.spatial_attention import SpatialAttention
@@ -180,25 +181,8 @@ class JointAttention(keras.Model):
             adapter(maps[tap], training=training)
             for tap, adapter in zip(self.candidates, self.adapters, strict=True)
         ]
-        hidden, cell = self.cell.initial_state(ops.shape(features[0])[0])
-        answers, gates, attention = [], [], []
-        for head in self.step_heads:
-            glimpse = features[0]
-            if self.gate:
-                gate = self.gate(hidden, training=training)
-                glimpse = select(features, gate)
-                gates.append(gate)
-            if self.where:
-                glimpse, where = self.where(glimpse, hidden)
-                attention.append(where)
-            hidden, cell = self.cell(glimpse, hidden, cell)
-            seen = ops.concatenate([pool(hidden), pool(glimpse)], axis=-1)
-            answers.append(head(self.dropout(seen, training=training), training=training))
-        outputs = {self.prediction: self._mean(answers)}
-        if gates:
-            outputs["layer_gates"] = ops.stack(gates, axis=1)
-        if attention:
-            outputs["attention"] = ops.stack(attention, axis=1)
+        batch = ops.shape(features[0])[0]
+        outputs, answers = self.look(batch, lambda gate: select(features, gate), training)
         if training:
             by_layer = [
                 head(pool(feature), training=True)
@@ -206,6 +190,37 @@ class JointAttention(keras.Model):
             ]
             outputs["auxiliary"] = (answers if self.steps > 1 else []) + by_layer
         return outputs
+
+    def look(self, batch, read, training=False):
+        """The T steps.
+
+        Args:
+            batch: B.
+            read: Takes a row of the gate [B, L], or None where there is no gate, to the map
+                [B, G, G, D] of the selected layer.
+            training: As in `call`.
+
+        Returns:
+            The dictionary that `call` returns, without `auxiliary`, and the answer of each step.
+        """
+        hidden, cell = self.cell.initial_state(batch)
+        answers, gates, attention = [], [], []
+        for head in self.step_heads:
+            gate = self.gate(hidden, training=training) if self.gate else None
+            gates.append(gate)
+            glimpse = read(gate)
+            if self.where:
+                glimpse, where = self.where(glimpse, hidden)
+                attention.append(where)
+            hidden, cell = self.cell(glimpse, hidden, cell)
+            seen = ops.concatenate([pool(hidden), pool(glimpse)], axis=-1)
+            answers.append(head(self.dropout(seen, training=training), training=training))
+        outputs = {self.prediction: self._mean(answers)}
+        if self.gate:
+            outputs["layer_gates"] = ops.stack(gates, axis=1)
+        if self.where:
+            outputs["attention"] = ops.stack(attention, axis=1)
+        return outputs, answers
 
     def _mean(self, answers):
         """Of poses, whose quaternions all have w >= 0, or of logits."""
@@ -218,69 +233,6 @@ class JointAttention(keras.Model):
         return {**super().get_config(), **self._config}
 
 
-@keras.saving.register_keras_serializable("whatwhere")
-class LayerAdapter(layers.Layer):
-    """A tap [B, H, W, C] to the common grid [B, G, G, D].
-
-    Average pooling where the grid divides the map, bilinear resizing elsewhere; then a 1x1
-    convolution, batch normalisation and ReLU. Normalising each channel takes away the part that
-    all images share: without it the ConvLSTM's sigmoids sit on that part and hardly learn.
-
-    Args:
-        grid: Side G.
-        depth: Channels D.
-        kernel_regularizer: Penalty on the convolution's kernel.
-    """
-
-    def __init__(self, grid: int, depth: int, kernel_regularizer=None, **kwargs):
-        super().__init__(**kwargs)
-        self.grid = grid
-        self.depth = depth
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
-        self.project = layers.Conv2D(
-            depth, 1, use_bias=False, kernel_regularizer=self.kernel_regularizer, name="project"
-        )
-        # Statistics over about 10 batches: the trunk below moves fast, and short runs have few.
-        self.normalize = layers.BatchNormalization(momentum=0.9, name="normalize")
-
-    def build(self, input_shape):
-        self.project.build(input_shape)
-        self.normalize.build((None, self.grid, self.grid, self.depth))
-
-    def call(self, x, training=False):
-        return ops.relu(self.normalize(self.project(self.to_grid(x)), training=training))
-
-    def to_grid(self, x):
-        """A map [B, H, W, C] as [B, G, G, C]; one that has this size as it is."""
-        height, width = x.shape[1:3]
-        if (height, width) == (self.grid, self.grid):
-            return x
-        if height % self.grid == 0 and width % self.grid == 0:
-            size = (height // self.grid, width // self.grid)
-            return ops.average_pool(x, size, size)
-        resized = ops.image.resize(ops.cast(x, "float32"), (self.grid, self.grid), antialias=True)
-        return ops.cast(resized, x.dtype)
-
-    def compute_output_shape(self, input_shape):
-        return (input_shape[0], self.grid, self.grid, self.depth)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "grid": self.grid,
-            "depth": self.depth,
-            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
-        }
-
-
 def pool(maps):
     """Mean over space, in float32: maps [B, H, W, C] to [B, C]."""
     return ops.mean(ops.cast(maps, "float32"), axis=(1, 2))
-
-
-def select(features, gate):
-    """Sum over layers of gate [B, L] times features, L maps [B, G, G, D]: one map if one-hot."""
-    weights = ops.cast(gate, features[0].dtype)
-    return sum(
-        weights[:, index, None, None, None] * feature for index, feature in enumerate(features)
-    )

@@ -56,6 +56,7 @@ class Experiment:
         if flags.get("layers", LAYERS) != LAYERS:
             parts.append(flags["layers"].replace(",", "."))
         parts += [flags["attention"]] if "attention" in flags else []
+        parts += [f"depth{flags['compute_penalty']}"] if "compute_penalty" in flags else []
         parts += [f"T{flags['steps']}"] if "steps" in flags else []
         parts += [f"N{flags['glimpses']}"] if "glimpses" in flags else []
         parts += [flags["location"]] if "location" in flags else []

@@ -17,6 +17,7 @@ from reproduction.runs import Run
 
 LABELS = {"pose": ("position, m", "orientation, deg"), "scene": ("accuracy, %",)}
 SHOWN = 4  # images of a figure
+WORK = "gflop_per_image"
 PANELS = 6  # rows of a table that one picture can show side by side
 
 
@@ -26,11 +27,21 @@ def table_pictures(
     """Draws what of a table a picture shows better; returns captions and files.
 
     Of a short table with three or more numbers of steps: results against steps. Of our own tables
-    also both figures of the thesis, for the run with the most steps.
+    also both figures of the thesis, for the run with the most steps; or, of one of penalties on
+    depth, results against work.
     """
     written = []
-    steps = [column for column in table.columns if column.steps and not column.flags]
-    steps = [column for column in steps if column.model == "joint_attention"]
+    joint = [column for column in table.columns if column.model == "joint_attention"]
+    penalized = [column for column in joint if "compute_penalty" in dict(column.flags)]
+    if penalized:
+        path = stem.with_name(stem.name + "-work.png")
+        figure = work_figure(rows[0], penalized, cells) if rows else None
+        if figure:
+            written.append(("Results against work", path))
+            _save(figure, path)
+        return written
+    # The number of steps alone differs between those of the first one's flags.
+    steps = [column for column in joint if column.steps and column.flags == joint[0].flags]
     drawn = [row for row in rows if row.place and any(_values(cells, row, steps))]
     if len(steps) >= 3 and 0 < len(drawn) <= PANELS:
         path = stem.with_name(stem.name + "-steps.png")
@@ -76,6 +87,31 @@ def steps_figure(rows: Sequence[Row], steps: Sequence[Column], cells: Cells) -> 
             _draw_steps(axes, index, row, steps, cells)
     handles, names = panels[0][0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=2, fontsize=9, frameon=False)
+    return figure
+
+
+def work_figure(row: Row, columns: Sequence[Column], cells: Cells) -> Figure | None:
+    """Each error against GFLOP an image, a point a method; None as long as there is none."""
+    of_row = [(column.title, cells[row.title, column.title]) for column in columns]
+    points = []
+    for title, cell in of_row:
+        works = [found[WORK] for found in cell.details.values() if WORK in found]
+        if works:
+            points.append((title, sum(works) / len(works), cell.mean))
+    if not points:
+        return None
+    labels = LABELS[row.place.task]
+    figure = style.new_figure(3.0, 3.6 * len(labels))
+    for index, (axes, label) in enumerate(
+        zip(figure.subplots(1, len(labels), squeeze=False)[0], labels, strict=True)
+    ):
+        style.tidy(axes, title="", x="GFLOP an image", y=label)
+        for title, work, mean in points:
+            axes.plot(work, mean[index], "o", color=style.PREDICTION)
+            axes.annotate(
+                title, (work, mean[index]), xytext=(4, 4), textcoords="offset points", fontsize=8
+            )
+        axes.margins(0.2)
     return figure
 
 

@@ -108,7 +108,7 @@ def measured(run: Run, row: Row, column: Column) -> tuple[Value, dict[str, float
 
 
 def details_of(metrics: dict, trained: Run | None) -> dict[str, float]:
-    """Measures beside the table's own: means, recall or accuracy, and minutes of training."""
+    """Measures beside the table's own: means, recall or accuracy, work, minutes of training."""
     if "recall" in metrics:
         details = {
             "mean_position_m": metrics["mean_position_m"],
@@ -119,6 +119,8 @@ def details_of(metrics: dict, trained: Run | None) -> dict[str, float]:
         details = (
             {} if "error_percent" in metrics else {"accuracy_percent": 100 * metrics["accuracy"]}
         )
+    if "gflop_per_image" in metrics:
+        details["gflop_per_image"] = metrics["gflop_per_image"]
     return details | ({"training_minutes": training_seconds(trained) / 60} if trained else {})
 
 

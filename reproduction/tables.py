@@ -15,6 +15,7 @@ DETAILS = {
     "mean_orientation_deg": ("mean orientation", "{:.2f}°"),
     "within_0.1m_5deg_percent": ("within 0.1 m, 5°", "{:.0f} %"),
     "accuracy_percent": ("accuracy", "{:.1f} %"),
+    "gflop_per_image": ("GFLOP an image", "{:.3f}"),
     "training_minutes": ("training", "{:.1f} min"),
 }
 CSV_COLUMNS = (

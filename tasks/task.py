@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from models.multiply_adds import depth_shares
+
 
 def attention_penalty(attention):
     """Mean over the batch of sum_i (1 - H W / T sum_t A_ti)^2 / (H W), for maps [B, T, H, W].
@@ -25,6 +27,27 @@ def layer_imbalance(layer_gates):
     return ops.mean(ops.square(1.0 - frequency.shape[0] * frequency))
 
 
+def expected_depth(layer_gates, shares):
+    """Mean over the batch of how much of the trunk the steps' deepest layer needs, a scalar.
+
+    With rows of probabilities it is the expectation, if steps choose independently; with one-hot
+    rows the share itself.
+
+    Args:
+        layer_gates: [B, T, L].
+        shares: Of the trunk's work down to each of the L layers, 1 for the deepest.
+    """
+    order = sorted(range(len(shares)), key=shares.__getitem__)
+    at_most = ops.cumsum(ops.take(layer_gates, order, axis=-1), axis=-1)
+    all_at_most = ops.prod(at_most, axis=1)  # [B, L]: no step goes deeper
+    ascending = [shares[index] for index in order]
+    expected = ascending[-1]
+    for rank in range(len(order) - 1):
+        saved = ascending[rank + 1] - ascending[rank]
+        expected = expected - saved * ops.mean(all_at_most[:, rank])
+    return expected
+
+
 def perplexity(attention):
     """exp(entropy) of each map, [B, T]: the number of cells it spreads over."""
     entropy = -ops.sum(attention * ops.log(attention + 1e-12), axis=(2, 3))
@@ -36,13 +59,15 @@ class Task(keras.Model):
 
     The loss is that of the prediction, plus `auxiliary_weight` times that of each auxiliary
     prediction, plus `attention_weight` times the attention penalty, plus `balance_weight` times the
-    imbalance of the layer gate, plus the layers' own penalties.
+    imbalance of the layer gate, plus `compute_penalty` times the share of the trunk that the gate
+    is expected to need, plus the layers' own penalties.
 
     Args:
         network: Returns a dictionary with `prediction`, see `models`.
         auxiliary_weight: Of each auxiliary prediction; 0.3 in GoogLeNet and PoseNet.
         attention_weight: alpha of equation 4.2, squared form.
         balance_weight: Of the layer gate's imbalance.
+        compute_penalty: Of `expected_depth`.
 
     Attributes:
         prediction: Name of the network's output that is trained.
@@ -53,13 +78,20 @@ class Task(keras.Model):
     monitor: str
 
     def __init__(
-        self, network, auxiliary_weight=0.3, attention_weight=0.0, balance_weight=0.0, **kwargs
+        self,
+        network,
+        auxiliary_weight=0.3,
+        attention_weight=0.0,
+        balance_weight=0.0,
+        compute_penalty=0.0,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         self.network = network
         self.auxiliary_weight = auxiliary_weight
         self.attention_weight = attention_weight
         self.balance_weight = balance_weight
+        self.compute_penalty = compute_penalty
         # In the weight file, so that a backup says by itself which epoch it is the end of.
         self.epochs_seen = self.add_weight(
             shape=(), initializer="zeros", dtype="int32", trainable=False, name="epochs_seen"
@@ -71,6 +103,8 @@ class Task(keras.Model):
                 self._track(f"gate_step{step + 1}_{tap}")
         for step in range(steps if getattr(network, "where", None) else 0):
             self._track(f"perplexity_step{step + 1}")
+        if compute_penalty:
+            self._track("depth")
 
     def prediction_trackers(self) -> dict[str, keras.metrics.Metric]:
         """Metrics of the prediction, by name."""
@@ -99,6 +133,10 @@ class Task(keras.Model):
             loss = loss + self.attention_weight * attention_penalty(y_pred["attention"])
         if self.balance_weight and "layer_gates" in y_pred:
             loss = loss + self.balance_weight * layer_imbalance(y_pred["layer_gates"])
+        if self.compute_penalty and "layer_gates" in y_pred:
+            depth = expected_depth(y_pred["layer_gates"], depth_shares(self.network))
+            self.trackers["depth"].update_state(depth)
+            loss = loss + self.compute_penalty * depth
         self._update_trackers(y, y_pred)
         for penalty in self.losses:
             loss = loss + ops.cast(penalty, loss.dtype)
@@ -127,6 +165,7 @@ class Task(keras.Model):
             "auxiliary_weight": self.auxiliary_weight,
             "attention_weight": self.attention_weight,
             "balance_weight": self.balance_weight,
+            "compute_penalty": self.compute_penalty,
         }
 
     @classmethod

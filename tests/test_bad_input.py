@@ -20,7 +20,12 @@ from tests.data.writers import write_seven_scenes
 from training import train
 
 ROOT = Path(__file__).parents[1]
-TINY = ["--image_size=32", "--depth=8", "--hidden=8", "--epochs=1", "--steps=1", "--verbose=0"]
+TINY = [
+    "--image_size=32", "--depth=8", "--hidden=8", "--epochs=1", "--steps=1", "--layers=3a,3b",
+    "--verbose=0",
+]  # fmt: skip
+
+pytestmark = pytest.mark.usefixtures("eagerly")
 
 
 def configuration(*flags):
@@ -82,6 +87,7 @@ def on_scene(scene, tmp_path):
         ("--model=googlenet", ["--model=googlenet", "synthetic", "posenet"]),
         ("--pretrained=no/such.h5", ["no/such.h5", "does not exist"]),
         ("--dropout=1", ["--dropout=1", "between 0 and 1"]),
+        ("--compute_penalty=-1", ["--compute_penalty=-1", "at least 0"]),
         ("--lstm_kernels=2,3", ["--lstm_kernels=2,3", "odd"]),
         ("--hidden=10", ["--hidden=10", "multiple of the 4"]),
         ("--dataset=7scenes", ["--scene"]),
@@ -90,6 +96,14 @@ def on_scene(scene, tmp_path):
 def test_flags(flag, words):
     text = sentence(configuration, flag)
     assert all(word in text for word in words), text
+
+
+def test_a_penalty_on_depth_needs_a_choice_of_layers():
+    text = sentence(configuration, "--model=posenet", "--compute_penalty=0.1")
+    assert "--compute_penalty=0.1" in text
+    assert "posenet" in text
+    assert configuration("--compute_penalty=0.1")["compute_penalty"] == 0.1
+    assert "compute_penalty" not in configuration()
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,8 @@ from weights.pretrained import open_pretrained, start_from
 MEAN_RGB = [90.0, 100.0, 110.0]
 TINY = ["--image_size=64", "--grid=2", "--depth=8", "--hidden=8", "--batch_size=4", "--verbose=0"]
 
+pytestmark = pytest.mark.usefixtures("eagerly")
+
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):

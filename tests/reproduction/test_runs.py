@@ -38,7 +38,7 @@ def test_a_run_folder_depends_on_values_not_on_how_they_are_written():
     assert folder("--learning_rate=2e-4") == folder("--learning_rate=0.0002", data_dir="/data")
     assert folder("--learning_rate=2e-4") != folder()
     name = folder().name
-    assert re.fullmatch(r"7scenes-redkitchen-joint_attention-T1-s0-[0-9a-f]{8}", name)
+    assert re.fullmatch(r"7scenes-redkitchen-joint_attention-convolutional-T1-s0-[0-9a-f]{8}", name)
 
 
 def test_dry_run_prints_commands_that_train_understands(recipe):

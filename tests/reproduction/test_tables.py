@@ -9,6 +9,7 @@ from PIL import Image
 
 from experiments import TABLES
 from reproduction import arithmetic
+from reproduction.pictures import table_pictures
 from reproduction.request import Request
 from reproduction.results import make_cells, select_rows
 from reproduction.tables import improvement_text, markdown, ours_text, published_text, to_csv
@@ -106,12 +107,15 @@ def test_scene_tables_show_classes_the_svm_and_the_gain_in_points(recipe):
     assert lines[0]["measure"] == "mean_class_accuracy_percent"
 
 
-def test_own_tables_show_more_measures(recipe):
+def test_own_tables_show_more_measures(recipe, tmp_path):
     rows, plan = plan_of("redkitchen", recipe)
     for run in plan.values():
         pretend(run, pose_metrics(0.1, 4.0))
     table = TABLES["redkitchen"]
-    text = markdown(table, rows, make_cells(table, rows, plan, {}), 1)
+    cells = make_cells(table, rows, plan, {})
+    text = markdown(table, rows, cells, 1)
+    drawn = table_pictures(table, rows, cells, tmp_path / "own")
+    assert [path.name for _, path in drawn] == ["own-steps.png"]
     assert "| PoseNet | 0.100 m, 4.00° | 0.200 m | 8.00° | 25 % | 2.0 min |" in text
     assert "| Mean pose | 2.000 m, 40.00° | 4.000 m | 80.00° | 25 % | - |" in text
 
@@ -124,6 +128,20 @@ def test_steps_are_drawn(recipe, tmp_path):
     assert "(table-5.3-steps.png)" in text
     with Image.open(tmp_path / "results/table-5.3-steps.png") as image:
         assert min(image.size) > 300
+
+
+def test_work_is_shown_and_drawn_where_depth_is_penalized(recipe, tmp_path):
+    table = TABLES["redkitchen-depth"]
+    rows, plan = plan_of("redkitchen-depth", recipe)
+    for index, run in enumerate(plan.values()):
+        pretend(run, pose_metrics(0.1, 4.0) | {"gflop_per_image": 0.5 + index})
+    cells = make_cells(table, rows, plan, {})
+    text = markdown(table, rows, cells, 1)
+    assert "| Penalty 0.1 | 0.100 m, 4.00° | 0.200 m | 8.00° | 25 % | 2.500 | 2.0 min |" in text
+    ((alt, path),) = table_pictures(table, rows, cells, tmp_path / "own")
+    assert (alt, path.name) == ("Results against work", "own-work.png")
+    with Image.open(path) as image:
+        assert min(image.size) > 200
 
 
 def test_tables_of_digits_have_error_rates_with_two_decimals(recipe):

@@ -147,3 +147,24 @@ def test_streaming_median_keeps_its_configuration():
     restored = pose.StreamingMedian.from_config(median.get_config())
     assert (restored.name, restored.smallest, restored.largest) == ("m", 0.1, 10.0)
     assert restored.counts.shape == (50,)
+
+
+def test_expected_depth_of_one_hot_rows_is_that_of_the_deepest():
+    shares = [1.0, 0.25, 0.5]
+    rows = np.eye(3, dtype=np.float32)
+    for steps, deepest in (([1, 1], 0.25), ([1, 2], 0.5), ([2, 0], 1.0), ([0, 0], 1.0)):
+        found = value(task.expected_depth(rows[None, steps], shares))
+        assert found == pytest.approx(deepest), steps
+    mixed = np.stack([rows[[1, 1]], rows[[2, 0]]])
+    assert value(task.expected_depth(mixed, shares)) == pytest.approx((0.25 + 1) / 2)
+
+
+def test_expected_depth_of_probabilities_by_enumeration():
+    shares = [0.3, 1.0, 0.6]
+    rows = np.array([[0.2, 0.5, 0.3], [0.6, 0.1, 0.3]], np.float32)
+    expected = sum(
+        rows[0, first] * rows[1, second] * max(shares[first], shares[second])
+        for first in range(3)
+        for second in range(3)
+    )
+    assert value(task.expected_depth(rows[None], shares)) == pytest.approx(expected, rel=1e-5)

@@ -4,9 +4,11 @@ import keras
 import numpy as np
 import pytest
 
+from models.multiply_adds import depth_shares
 from tasks.optimizer import ScaledAdam
 from tasks.pose import PoseTask
-from tests.models.checks import FAST, numpy_outputs
+from tasks.task import expected_depth
+from tests.models.checks import FAST, gradients, numpy_outputs
 from tests.tasks.small_networks import (
     MEAN_POSE,
     SIDE,
@@ -59,6 +61,30 @@ def test_imbalance_of_the_layer_gate_counts_with_its_weight():
     task._update_trackers = lambda *_: None
     expected = BY_HAND["position"] + 10 * BY_HAND["quaternion"] + 0.5
     assert loss_of(task, layer_gates=one_layer) == pytest.approx(expected)
+
+
+def test_the_depth_that_the_gate_asks_for_counts_with_its_weight():
+    images, poses = images_and_poses()
+    losses = {}
+    for weight in (0.0, 2.0):
+        keras.utils.set_random_seed(0)
+        task = PoseTask(small_joint_attention(), beta=10.0, compute_penalty=weight, name="task")
+        task.build((None, 32, 32, 3))
+        task.built = True
+        outputs = task(images, training=False)
+        losses[weight] = float(task.compute_loss(images, poses, outputs))
+    depth = float(task.trackers["depth"].result())
+    shares = depth_shares(task.network)
+    assert shares[0] < 0.8
+    assert shares[1] == 1
+    assert shares[0] - 1e-6 <= depth <= 1 + 1e-6
+    assert losses[2.0] - losses[0.0] == pytest.approx(2 * depth, rel=1e-4)
+
+    def penalty():
+        return expected_depth(task(images, training=True)["layer_gates"], shares)
+
+    _, (gradient,) = gradients(penalty, [task.network.gate.score.bias])
+    assert gradient[0] < 0 < gradient[1]  # descent makes the shallower layer likelier
 
 
 def test_learned_weights_start_at_0_and_minus_3():

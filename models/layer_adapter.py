@@ -1,0 +1,72 @@
+"""From the layers of a network to one glimpse: all on one grid, then the one that a gate picks."""
+
+import keras
+from keras import layers, ops
+
+
+@keras.saving.register_keras_serializable("whatwhere")
+class LayerAdapter(layers.Layer):
+    """A tap [B, H, W, C] to the common grid [B, G, G, D].
+
+    Average pooling where the grid divides the map, bilinear resizing elsewhere; then a 1x1
+    convolution, batch normalisation and ReLU. Normalising each channel takes away the part that
+    all images share: without it the ConvLSTM's sigmoids sit on that part and hardly learn.
+
+    Args:
+        grid: Side G.
+        depth: Channels D.
+        kernel_regularizer: Penalty on the convolution's kernel.
+    """
+
+    def __init__(self, grid: int, depth: int, kernel_regularizer=None, **kwargs):
+        super().__init__(**kwargs)
+        self.grid = grid
+        self.depth = depth
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.project = layers.Conv2D(
+            depth, 1, use_bias=False, kernel_regularizer=self.kernel_regularizer, name="project"
+        )
+        # Statistics over about 10 batches: the trunk below moves fast, and short runs have few.
+        self.normalize = layers.BatchNormalization(momentum=0.9, name="normalize")
+
+    def build(self, input_shape):
+        self.project.build(input_shape)
+        self.normalize.build((None, self.grid, self.grid, self.depth))
+
+    def call(self, x, training=False):
+        return ops.relu(self.normalize(self.project(self.to_grid(x)), training=training))
+
+    def to_grid(self, x):
+        """A map [B, H, W, C] as [B, G, G, C]; one that has this size as it is."""
+        height, width = x.shape[1:3]
+        if (height, width) == (self.grid, self.grid):
+            return x
+        if height % self.grid == 0 and width % self.grid == 0:
+            size = (height // self.grid, width // self.grid)
+            return ops.average_pool(x, size, size)
+        resized = ops.image.resize(ops.cast(x, "float32"), (self.grid, self.grid), antialias=True)
+        return ops.cast(resized, x.dtype)
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.grid, self.grid, self.depth)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "grid": self.grid,
+            "depth": self.depth,
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
+        }
+
+
+def select(features, gate):
+    """Sum over layers of gate [B, L] times features, L maps [B, G, G, D]: one map if one-hot.
+
+    Without a gate it is the only map.
+    """
+    if gate is None:
+        return features[0]
+    weights = ops.cast(gate, features[0].dtype)
+    return sum(
+        weights[:, index, None, None, None] * feature for index, feature in enumerate(features)
+    )
