@@ -9,7 +9,8 @@ LEAST = {
     "attention_weight": 0, "balance_weight": 0, "compute_penalty": 0,
     "head_learning_rate_scale": 0, "mask_learning_rate_scale": 0, "trunk_learning_rate_scale": 0,
     "glimpses": 1, "glimpse_size": 1, "scales": 1, "location_hidden": 0, "samples": 1, "games": 1,
-    "baseline_weight": 0, "reinforce_weight": 0, "entropy_weight": 0,
+    "baseline_weight": 0, "reinforce_weight": 0, "glimpse_weight": 0,
+    "entropy_weight": 0,
 }  # fmt: skip
 POSITIVE = ("learning_rate", "beta", "temperature_start", "temperature_end", "location_std")
 SHARES = ("validation_fraction", "dropout", "soft_fraction", "quiet_fraction")

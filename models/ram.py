@@ -22,7 +22,7 @@ class RAM(keras.Model):
         logits: [N, K], after the last glimpse.
         locations: [N, T, 2] of the glimpses, (x, y) in [-1, 1], (-1, -1) the top left corner.
         baselines: [N, T], the reward expected before each glimpse.
-        logits_by_glimpse: [N, T, K], after each glimpse. Absent in training.
+        logits_by_glimpse: [N, T, K], after each glimpse.
         log_probabilities: [N, T] of the locations drawn, in training only.
     With random locations there are neither baselines nor log-probabilities.
 
@@ -31,7 +31,7 @@ class RAM(keras.Model):
     location network says; otherwise it is what the network says. A drawn location may lie
     outside the image: the glimpse is then taken at the edge, while the log-probability is the
     drawn one's. Locations carry no gradient, and those of log-probabilities and baselines end at
-    the core's state: `logits` alone train the core and what is before it.
+    the core's state: logits alone train the core and what is before it.
 
     Args:
         classes: Their number, K.
@@ -140,11 +140,8 @@ class RAM(keras.Model):
             after.append(ops.cast(state[0], "float32"))
         drawn = ops.stack(drawn, axis=1)
         outputs = {"locations": ops.clip(drawn, -1.0, 1.0)}
-        if training:
-            outputs["logits"] = self.head(after[-1])
-        else:
-            outputs["logits_by_glimpse"] = self.head(ops.stack(after, axis=1))
-            outputs["logits"] = outputs["logits_by_glimpse"][:, -1]
+        outputs["logits_by_glimpse"] = self.head(ops.stack(after, axis=1))
+        outputs["logits"] = outputs["logits_by_glimpse"][:, -1]
         if self.location_network:
             # Once more for all T at once, where the locations above were drawn one by one: the
             # gradient of one product costs less than T.

@@ -54,6 +54,16 @@ def test_loss_by_hand():
     assert metrics(task) == pytest.approx(errors, rel=1e-5)
 
 
+def test_answers_after_each_glimpse_count_with_their_weight_in_training_alone():
+    by_glimpse = np.stack([np.zeros_like(LOGITS), LOGITS], axis=1)  # first even, then LOGITS
+    outputs = {"logits": LOGITS, "logits_by_glimpse": by_glimpse}
+    task = made_task(glimpse_weight=0.5)
+    expected = CROSS_ENTROPY + 0.5 * (math.log(3) + CROSS_ENTROPY) / 2
+    assert float(task.compute_loss(y=LABELS, y_pred=outputs)) == pytest.approx(expected, rel=1e-5)
+    tested = task.compute_loss(y=LABELS, y_pred=outputs, training=False)
+    assert float(tested) == pytest.approx(CROSS_ENTROPY, rel=1e-5)
+
+
 def test_rewards_teach_by_their_surplus_over_the_baseline_which_is_no_target_itself():
     task = made_task()
     baselines, drawn = keras.Variable(BASELINES), keras.Variable(LOG_PROBABILITIES)
