@@ -135,6 +135,7 @@ def names_of(cases: list[Case]) -> tuple[str, ...]:
     return tuple(case.name for case in cases)
 
 
+DEPTH, WHOLE, ON_DEMAND = "depth", "one image, whole trunk", "one image, trunk on demand"
 FIT, STEP = "posenet, fit", "posenet, one batch again and again"
 GROUPS = {
     group.name: group
@@ -173,17 +174,28 @@ GROUPS = {
             ),
             (Ratio("fit against its step alone", FIT, (STEP,), 0.95),),
         ),
+        Group(
+            DEPTH,
+            tuple(
+                Case(name, "benchmarks.keras_work.answer", {"on_demand": on_demand}, calls=100)
+                for name, on_demand in ((WHOLE, False), (ON_DEMAND, True))
+            ),
+            # A quarter less time.
+            (Ratio("trunk on demand against the whole trunk", ON_DEMAND, (WHOLE,), 4 / 3),),
+        ),
     )
 }
 
 
-def choose_groups(names: list[str]) -> list[Group]:
-    """The groups of these names, all if there are none.
+def choose_groups(names: list[str], run_dir: str | None = None) -> list[Group]:
+    """The groups of these names; if there are none all, but that which needs a run only with one.
 
     Raises:
-        UserError: There is no such group.
+        UserError: There is no such group, or it needs a run.
     """
     for name in names:
         if name not in GROUPS:
             raise UserError(f"--only={name} is unknown: choose {', '.join(GROUPS)}")
-    return [GROUPS[name] for name in names or GROUPS]
+    if DEPTH in names and not run_dir:
+        raise UserError(f"--only={DEPTH} needs a trained run: add --run_dir")
+    return [GROUPS[name] for name in names or GROUPS if name != DEPTH or run_dir]

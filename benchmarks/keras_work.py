@@ -1,6 +1,7 @@
 """What this project is timed on: functions that prepare, and return what is then called."""
 
-import math
+import dataclasses
+import itertools
 import os
 import tempfile
 from collections.abc import Callable
@@ -12,14 +13,17 @@ import tensorflow as tf
 
 from benchmarks.settings import Settings, Work
 from data.sources import open_source
-from models.googlenet import STRIDES, GoogLeNet
+from models.depth_on_demand import call_on_demand
+from models.googlenet import GoogLeNet
+from models.multiply_adds import trunk_multiply_adds
 from reproduction.recipe import resolve
-from run_folder import RunFolder, build_task
+from run_folder import RunFolder, build_task, load_network
 from serving import export_saved_model, open_exported
 from tasks.task import Task
 from training import make_optimizer
 
 MATRIX = 4096  # side of the matrices whose product is the limit
+TESTED = 100  # images of a run
 FACTS = {"initial_pose": [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0], "mean_rgb": [120.0, 110.0, 100.0]}
 
 
@@ -97,6 +101,25 @@ def infer(settings: Settings, model: str, precision: str, batch: int, form: str)
     return Work(_litert(call.get_concrete_function(), images.numpy(), threads), batch)
 
 
+def answer(settings: Settings, on_demand: bool) -> Work:
+    """What a trained run says of its own test images, one after the other, in float32.
+
+    Args:
+        settings: `run_dir` names the run.
+        on_demand: Whether the trunk runs only as deep as the gate asks.
+    """
+    run = RunFolder.open(settings.run_dir)
+    run = dataclasses.replace(run, config=run.config | {"mixed_precision": "none"})
+    network = load_network(run)
+    split = open_source(run.config, run.config["data_dir"]).load("test")
+    images = itertools.cycle([batch for batch, _ in split.test_batches(1).take(TESTED)])
+    call = tf.function(
+        (lambda x: call_on_demand(network, x)) if on_demand else (lambda x: network(x)),
+        input_signature=[tf.TensorSpec((1, *[run.config["image_size"]] * 2, 3), "uint8")],
+    )
+    return Work(lambda: call(next(images)), 1)
+
+
 def _litert(function: object, images: np.ndarray, threads: int) -> Callable[[], object]:
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
     # What LiteRT has no kernel for is left to TensorFlow's.
@@ -121,7 +144,7 @@ def trunk(settings: Settings, precision: str) -> Work:
     images = make_images(settings.batch, settings.side)
     call = tf.function(lambda x: network(x)["5b"], input_signature=[tf.TensorSpec(images.shape)])
     network.build(images.shape)
-    operations = convolution_operations(network, settings.batch, settings.side)
+    operations = 2 * settings.batch * trunk_multiply_adds(network, settings.side)["5b"]
     return Work(lambda: call(images), operations / 1e9)
 
 
@@ -130,24 +153,6 @@ def matrix_product(settings: Settings) -> Work:
     left, right = (tf.random.normal((MATRIX, MATRIX)) for _ in range(2))
     call = tf.function(tf.matmul)
     return Work(lambda: call(left, right), 2 * MATRIX**3 / 1e9)
-
-
-def convolution_operations(network: GoogLeNet, batch: int, side: int) -> int:
-    """Multiplications and additions in the convolutions for a batch of images."""
-    parts = [(network.conv1, 2), (network.conv2_reduce, 4), (network.conv2, 4)]
-    parts += [
-        (block, STRIDES[tap]) for tap, block in zip(network.taps, network.blocks, strict=True)
-    ]
-    return (
-        2
-        * batch
-        * sum(
-            math.prod(kernel.shape) * (side // stride) ** 2
-            for part, stride in parts
-            for kernel in part.trainable_variables
-            if kernel.path.endswith("kernel")
-        )
-    )
 
 
 def make_config(settings: Settings, model: str, precision: str, run_dir: str = "runs/none") -> dict:

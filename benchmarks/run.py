@@ -23,6 +23,7 @@ flags.DEFINE_integer("batch_size", 40, "Images of a training step.", lower_bound
 flags.DEFINE_integer("steps", 3, "Attention steps, T.", lower_bound=1)
 flags.DEFINE_integer("grid", None, "Side of the layers' common grid; default image_size / 32.")
 flags.DEFINE_integer("threads", None, "Of each framework; default as many as it takes.")
+flags.DEFINE_string("run_dir", None, "A run of joint_attention, for the group depth.")
 flags.DEFINE_string("output", "results", "Folder for benchmarks.csv and benchmarks.md.")
 
 
@@ -32,10 +33,11 @@ def main(arguments: list[str]) -> None:
         raise UserError(f"{arguments[1]} is no flag: flags are written --name=value, see --help")
     values = flags.FLAGS
     settings = Settings(
-        values.image_size, values.batch_size, values.steps, values.grid, values.threads
-    )
+        values.image_size, values.batch_size, values.steps, values.grid, values.threads,
+        values.run_dir,
+    )  # fmt: skip
     measured = []
-    groups = choose_groups(values.only)
+    groups = choose_groups(values.only, values.run_dir)
     if not importlib.util.find_spec("torch"):
         print("PyTorch is not installed: its cases are left out (requirements-benchmarks.txt)")
         groups = [group.without("torch") for group in groups]

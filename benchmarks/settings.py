@@ -14,6 +14,7 @@ class Settings:
         steps: Attention steps, T.
         grid: Side of the layers' common grid; None for train.py's default.
         threads: Of each framework; None for as many as it takes.
+        run_dir: A trained run that the group `depth` needs.
     """
 
     side: int = 224
@@ -21,6 +22,7 @@ class Settings:
     steps: int = 3
     grid: int | None = None
     threads: int | None = None
+    run_dir: str | None = None
 
 
 @dataclass(frozen=True)

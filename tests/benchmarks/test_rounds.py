@@ -59,3 +59,11 @@ def test_groups_name_cases_and_work_that_exist():
 def test_an_unknown_group_is_refused():
     with pytest.raises(UserError, match="--only=speed is unknown: choose training-bfloat16, "):
         choose_groups(["speed"])
+
+
+def test_the_group_that_needs_a_run_is_measured_with_one_alone():
+    with pytest.raises(UserError, match="--only=depth needs a trained run: add --run_dir"):
+        choose_groups(["depth"])
+    without, having = choose_groups([]), choose_groups([], "runs/kitchen")
+    assert [group.name for group in having if group not in without] == ["depth"]
+    assert choose_groups(["depth"], "runs/kitchen") == [GROUPS["depth"]]

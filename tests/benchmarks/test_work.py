@@ -1,15 +1,16 @@
 """What is timed does what it says, on small images."""
 
+import dataclasses
 import importlib
 import importlib.util
 
+import numpy as np
 import pytest
 
 from benchmarks.cases import GROUPS
-from benchmarks.keras_work import convolution_operations
 from benchmarks.settings import Settings
 from benchmarks.worker import one_round, prepare
-from models.googlenet import GoogLeNet
+from tests.runs import make_run
 
 SMALL = Settings(side=32, batch=2, steps=2)
 CASES = {case.name: case for group in GROUPS.values() for case in group.cases}
@@ -37,12 +38,12 @@ def test_every_case_names_a_function():
             assert callable(getattr(importlib.import_module(module), function))
 
 
-def test_operations_of_the_trunk():
-    # 1.5 * 10^9 multiplications, each with an addition, at 224 pixels (Szegedy et al. 2015,
-    # section 5: "around 1.5 billion").
-    network = GoogLeNet()
-    network.build((None, 224, 224, 3))
-    assert convolution_operations(network, 1, 224) / 2e9 == pytest.approx(1.58, rel=0.01)
-    assert convolution_operations(network, 3, 32) * 49 == 3 * convolution_operations(
-        network, 1, 224
-    )
+def test_a_run_answers_alike_with_both_trunks(tmp_path):
+    run = make_run(tmp_path / "run")
+    settings = dataclasses.replace(SMALL, run_dir=str(run.path))
+    for case in GROUPS["depth"].cases:
+        work = prepare(case, settings)
+        assert work.amount == 1
+        outputs = [work.call()["pose"].numpy() for _ in range(2)]
+        assert outputs[0].shape == (1, 7)
+        assert np.abs(outputs[0] - outputs[1]).max() > 0, "the next image"

@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from models.joint_attention import JointAttention, LayerAdapter, select
+from models.joint_attention import JointAttention
+from models.layer_adapter import LayerAdapter, select
 from models.networks import NETWORKS, build_network
 from tests.models.checks import check_layer, gradients, numpy_outputs, randomize
 
