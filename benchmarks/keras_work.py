@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import os
 import tempfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,18 +38,52 @@ def train(settings: Settings, model: str, precision: str) -> Work:
 
 
 def fit(settings: Settings, model: str, precision: str) -> Work:
-    """An epoch of `fit` on the rendered room: crops are drawn and batched as in any training."""
+    """An epoch of one long `fit` on the rendered room, as train.py has it."""
     task = make_task(settings, model, precision)
     split = open_room(settings)
-    batches = iter(split.train_batches(settings.batch, 0))
     steps = len(split) // settings.batch
+    batches = split.train_batches(settings.batch, 0)
+    turns = Turns(
+        lambda: task.fit(batches, steps_per_epoch=steps, epochs=10**6, verbose=0, callbacks=[turns])
+    )
+    return Work(turns.epoch, steps * settings.batch)
 
-    # Batches come from the one iterator: its epochs are the data's own, not fit's.
-    def epoch() -> None:
-        some = (next(batches) for _ in range(steps))
-        task.fit(some, steps_per_epoch=steps, epochs=1, verbose=0)
 
-    return Work(epoch, steps * settings.batch)
+class Turns(keras.callbacks.Callback):
+    """Lets a `fit` that has this callback, in a thread of its own, do one epoch at a time.
+
+    Args:
+        run: Calls `fit`.
+    """
+
+    def __init__(self, run: Callable[[], object]):
+        super().__init__()
+        self._may_begin, self._ended = threading.Semaphore(0), threading.Semaphore(0)
+        self._error: Exception | None = None
+        self._run = run
+        self._thread = threading.Thread(target=self._guarded, daemon=True)
+
+    def epoch(self) -> None:
+        """Does the next epoch, to its end."""
+        if not self._thread.ident:  # not started
+            self._thread.start()
+        self._may_begin.release()
+        self._ended.acquire()
+        if self._error:
+            raise self._error
+
+    def _guarded(self) -> None:
+        try:
+            self._run()
+        except Exception as error:  # for the thread that waits
+            self._error = error
+            self._ended.release()
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self._may_begin.acquire()
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        self._ended.release()
 
 
 def pipeline(settings: Settings, first: bool) -> Work:

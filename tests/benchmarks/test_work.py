@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.cases import GROUPS
+from benchmarks.keras_work import Turns
 from benchmarks.settings import Settings
 from benchmarks.worker import one_round, prepare
 from tests.runs import make_run
@@ -36,6 +37,25 @@ def test_every_case_names_a_function():
         module, function = case.work.rsplit(".", 1)
         if case.framework == "keras" or importlib.util.find_spec("torch"):
             assert callable(getattr(importlib.import_module(module), function))
+
+
+def test_a_fit_does_one_epoch_a_turn_and_its_errors_are_told():
+    trained = []
+
+    def run():
+        for epoch in range(3):
+            turns.on_epoch_begin(epoch)
+            if epoch == 2:
+                raise OSError("no more images")
+            trained.append(epoch)
+            turns.on_epoch_end(epoch)
+
+    turns = Turns(run)
+    for done in ([0], [0, 1]):
+        turns.epoch()
+        assert trained == done
+    with pytest.raises(OSError, match="no more images"):
+        turns.epoch()
 
 
 def test_a_run_answers_alike_with_both_trunks(tmp_path):
