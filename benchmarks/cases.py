@@ -7,6 +7,15 @@ from errors import UserError
 
 PRECISIONS = {"float32": "none", "bfloat16": "bfloat16"}
 LAYOUTS = ("contiguous", "channels_last")
+# That of the results on Red Kitchen, with kernels of one size, and the default one.
+JOINT, MULTI = "joint_attention", "joint_attention, multi-convolutional"
+SINGLE_KERNELS = ("--attention=convolutional", "--lstm_kernels=3")
+NETWORKS = {
+    "posenet": {"model": "posenet"},
+    "lstm_posenet": {"model": "lstm_posenet"},
+    JOINT: {"model": "joint_attention", "flags": SINGLE_KERNELS},
+    MULTI: {"model": "joint_attention"},
+}
 
 
 @dataclass(frozen=True)
@@ -64,10 +73,10 @@ class Group:
         return dataclasses.replace(self, cases=kept)
 
 
-def ours(model: str, precision: str) -> Case:
+def ours(name: str, precision: str) -> Case:
     """Training of one of this project's networks."""
-    arguments = {"model": model, "precision": PRECISIONS[precision]}
-    return Case(f"{model}, {precision}", "benchmarks.keras_work.train", arguments)
+    arguments = {"precision": PRECISIONS[precision], **NETWORKS[name]}
+    return Case(f"{name}, {precision}", "benchmarks.keras_work.train", arguments)
 
 
 def theirs(work: str, precision: str, compiled: bool, **arguments: int) -> list[Case]:
@@ -87,15 +96,15 @@ def theirs(work: str, precision: str, compiled: bool, **arguments: int) -> list[
 def training(precision: str, wanted: float) -> Group:
     """Training steps, against PyTorch's."""
     eager, compiled = (theirs("train", precision, flag) for flag in (False, True))
-    names = ("posenet", "lstm_posenet", "joint_attention")
-    posenet, lstm, joint = (f"{name}, {precision}" for name in names)
+    posenet, lstm, joint, multi = (f"{name}, {precision}" for name in NETWORKS)
     return Group(
         f"training-{precision}",
-        (*[ours(name, precision) for name in names], *eager, *compiled),
+        (*[ours(name, precision) for name in NETWORKS], *eager, *compiled),
         (
             Ratio("posenet against PyTorch's best eager", posenet, names_of(eager), wanted),
             Ratio("posenet against PyTorch's best compiled", posenet, names_of(compiled)),
             Ratio("joint_attention against posenet", joint, (posenet,), 1 / 1.2),
+            Ratio("joint_attention, multi-convolutional, against posenet", multi, (posenet,)),
             Ratio("lstm_posenet against posenet", lstm, (posenet,)),
         ),
     )

@@ -5,7 +5,7 @@ import itertools
 import os
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
@@ -28,9 +28,16 @@ TESTED = 100  # images of a run
 FACTS = {"initial_pose": [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0], "mean_rgb": [120.0, 110.0, 100.0]}
 
 
-def train(settings: Settings, model: str, precision: str) -> Work:
-    """A training step on a batch held in memory, the task's losses, metrics and Adam included."""
-    task = make_task(settings, model, precision)
+def train(settings: Settings, model: str, precision: str, flags: Sequence[str] = ()) -> Work:
+    """A training step on a batch held in memory, the task's losses, metrics and Adam included.
+
+    Args:
+        settings: Side, batch, T and grid.
+        model: As --model.
+        precision: As --mixed_precision.
+        flags: Further flags of train.py.
+    """
+    task = make_task(settings, model, precision, flags)
     batch = (make_images(settings.batch, settings.side), make_poses(settings.batch))
     batches = iter(tf.data.Dataset.from_tensors(batch).repeat())
     task.make_train_function()
@@ -190,23 +197,29 @@ def matrix_product(settings: Settings) -> Work:
     return Work(lambda: call(left, right), 2 * MATRIX**3 / 1e9)
 
 
-def make_config(settings: Settings, model: str, precision: str, run_dir: str = "runs/none") -> dict:
+def make_config(
+    settings: Settings,
+    model: str,
+    precision: str,
+    run_dir: str = "runs/none",
+    flags: Sequence[str] = (),
+) -> dict:
     """What train.py would make of these flags."""
-    flags = [
+    arguments = [
         "--dataset=synthetic", f"--model={model}", f"--image_size={settings.side}",
         f"--steps={settings.steps}", f"--mixed_precision={precision}", f"--run_dir={run_dir}",
-        f"--batch_size={settings.batch}",
+        f"--batch_size={settings.batch}", *flags,
     ]  # fmt: skip
     if settings.grid:
-        flags.append(f"--grid={settings.grid}")
+        arguments.append(f"--grid={settings.grid}")
     empty = {"validation_sequences": [], "train_images": 0}
-    return resolve(flags) | {"network": FACTS} | empty
+    return resolve(arguments) | {"network": FACTS} | empty
 
 
-def make_task(settings: Settings, model: str, precision: str) -> Task:
+def make_task(settings: Settings, model: str, precision: str, flags: Sequence[str] = ()) -> Task:
     """A task as train.py compiles it, with new weights."""
     keras.utils.set_random_seed(0)
-    config = make_config(settings, model, precision)
+    config = make_config(settings, model, precision, flags=flags)
     task = build_task(config)
     task.compile(make_optimizer(config, steps_per_epoch=1000), jit_compile=False)
     return task
