@@ -1,4 +1,4 @@
-"""Settings that have to stand before Keras is imported."""
+"""What has to stand before Keras is imported, and fixtures of several files."""
 
 import os
 
@@ -19,3 +19,19 @@ def eagerly():
     tf.config.run_functions_eagerly(True)
     yield
     tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """A root of data sets with a tiny scene in it."""
+    from tests.data.writers import write_seven_scenes
+
+    root = tmp_path_factory.mktemp("data")
+    write_seven_scenes(root / "7scenes", train=(1, 3, 4), test=(2,), frames=4)
+    return root
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+    """Of commands that keep prepared copies to themselves."""
+    return os.environ | {"TFDS_DATA_DIR": str(tmp_path_factory.mktemp("tfds"))}

@@ -42,7 +42,10 @@ def kinds_of(experiments):
     places = {place.dataset: place for place in (PLACES["Old Hospital"], PLACES["Office"])}
     found = {}
     for experiment in experiments:
-        form = [pair for pair in experiment.flags if pair[0] not in ("steps", "layers", "glimpses")]
+        flags = dict(experiment.flags)
+        if "compute_penalty" in flags:  # one that is penalized stands for all
+            flags["compute_penalty"] = flags["compute_penalty"] != "0"
+        form = [pair for pair in flags.items() if pair[0] not in ("steps", "layers", "glimpses")]
         key = (
             experiment.model,
             LIKE.get(experiment.place.dataset, experiment.place.dataset),

@@ -1,0 +1,34 @@
+"""The scripts as a user calls them, on tiny images."""
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+TINY = [
+    "--image_size=64", "--grid=2", "--depth=8", "--hidden=8", "--gate_embedding=4",
+    "--batch_size=4", "--verbose=0",
+]  # fmt: skip
+# The trunk goes no deeper than the deepest layer: what does not depend on it is tried without.
+SHALLOW = "--layers=3a,3b"
+
+
+def command(script, data, run_dir, *flags):
+    base = [sys.executable, script, f"--run_dir={run_dir}"]
+    if script == "train.py":
+        base += ["--dataset=7scenes", "--scene=chess", f"--data_dir={data}", *TINY]
+    return [*base, *flags]
+
+
+def run(script, environment, data, run_dir, *flags):
+    return subprocess.run(
+        command(script, data, run_dir, *flags), cwd=ROOT, env=environment,
+        capture_output=True, text=True,
+    )  # fmt: skip
+
+
+def history(run_dir):
+    """Rows of the history without the wall time."""
+    with (run_dir / "history.csv").open() as file:
+        return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
