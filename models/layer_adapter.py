@@ -68,5 +68,6 @@ def select(features, gate):
         return features[0]
     weights = ops.cast(gate, features[0].dtype)
     return sum(
-        weights[:, index, None, None, None] * feature for index, feature in enumerate(features)
+        ops.reshape(weights[:, index], (-1, 1, 1, 1)) * feature
+        for index, feature in enumerate(features)
     )
