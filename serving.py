@@ -85,7 +85,7 @@ def open_run(path: str | Path) -> Predictor:
     Raises:
         UserError: There is no run, or it has no usable checkpoint.
     """
-    run, network = _load(path)
+    run, network = load_float32(path)
     serve = tf.function(_serving(run, network), input_signature=[_images("uint8")])
     return Predictor(serve, describe(run, network))
 
@@ -131,7 +131,7 @@ def export_saved_model(run_dir: str | Path, output: str | Path) -> None:
     output = Path(output).expanduser().absolute()
     if output.exists() and not (output.is_dir() and not any(output.iterdir())):
         raise UserError(f"--output={output} exists and is no empty folder: give another one")
-    run, network = _load(run_dir)
+    run, network = load_float32(run_dir)
     unfinished = output.with_name(f"{output.name}.unfinished-{os.getpid()}")
     try:
         unfinished.mkdir(parents=True)
@@ -170,7 +170,12 @@ def describe(run: RunFolder, network: keras.Model) -> dict:
     return {**description, "layers": layers, "outputs": outputs}
 
 
-def _load(path: str | Path) -> tuple[RunFolder, keras.Model]:
+def load_float32(path: str | Path) -> tuple[RunFolder, keras.Model]:
+    """A run and its best network, in float32 whatever precision it trained in.
+
+    Raises:
+        UserError: There is no run of images, or it has no usable checkpoint.
+    """
     run = RunFolder.open(path)
     if _task(run) == "game":
         raise UserError(f"{path} is a player, not a model of images: eval.py lets it play")

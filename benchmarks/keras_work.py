@@ -1,6 +1,5 @@
 """What this project is timed on: functions that prepare, and return what is then called."""
 
-import dataclasses
 import itertools
 import os
 import tempfile
@@ -18,8 +17,8 @@ from models.depth_on_demand import call_on_demand
 from models.googlenet import GoogLeNet
 from models.multiply_adds import trunk_multiply_adds
 from reproduction.recipe import resolve
-from run_folder import RunFolder, build_task, load_network
-from serving import export_saved_model, open_exported
+from run_folder import RunFolder, build_task
+from serving import export_saved_model, load_float32, open_exported
 from tasks.task import Task
 from training import make_optimizer
 
@@ -150,9 +149,7 @@ def answer(settings: Settings, on_demand: bool) -> Work:
         settings: `run_dir` names the run.
         on_demand: Whether the trunk runs only as deep as the gate asks.
     """
-    run = RunFolder.open(settings.run_dir)
-    run = dataclasses.replace(run, config=run.config | {"mixed_precision": "none"})
-    network = load_network(run)
+    run, network = load_float32(settings.run_dir)
     split = open_source(run.config, run.config["data_dir"]).load("test")
     images = itertools.cycle([batch for batch, _ in split.test_batches(1).take(TESTED)])
     call = tf.function(
