@@ -11,7 +11,7 @@ if os.environ.get("KERAS_BACKEND") == "jax":
     os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def eagerly():
     """Trains without graphs: a few steps are over before a graph of them would be traced."""
     import tensorflow as tf

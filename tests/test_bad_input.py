@@ -8,15 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from absl import flags as absl_flags
 from PIL import Image
 
-import train as train_script
 from errors import UserError
 from evaluation.evaluate import evaluate
-from flags import resolve
 from run_folder import RunFolder
 from tests.data.writers import write_seven_scenes
+from tests.runs import make_run, resolved
 from training import train
 
 ROOT = Path(__file__).parents[1]
@@ -26,15 +24,6 @@ TINY = [
 ]  # fmt: skip
 
 pytestmark = pytest.mark.usefixtures("eagerly")
-
-
-def configuration(*flags):
-    """The resolved configuration of a command line."""
-    values = absl_flags.FLAGS
-    for flag in train_script.flags.FLAGS.flags_by_module_dict()["flags"]:
-        flag.unparse()
-    values(["train.py", *flags])
-    return resolve()
 
 
 def sentence(action, *arguments):
@@ -56,14 +45,18 @@ def scene(tmp_path):
     return write_seven_scenes(tmp_path / "data/7scenes", train=(1, 3), frames=2)
 
 
+def on(scene, run_dir):
+    """Flags of a tiny training."""
+    return [
+        "--dataset=7scenes", f"--scene={scene.name}", f"--data_dir={scene.parents[1]}",
+        f"--run_dir={run_dir}", *TINY,
+    ]  # fmt: skip
+
+
 @pytest.fixture
 def on_scene(scene, tmp_path):
     """Trains on the scene, with more flags."""
-    base = [
-        "--dataset=7scenes", "--scene=chess", f"--data_dir={scene.parents[1]}",
-        f"--run_dir={tmp_path / 'run'}", *TINY,
-    ]  # fmt: skip
-    return lambda *flags: train(configuration(*base, *flags))
+    return lambda *flags: train(resolved(*on(scene, tmp_path / "run"), *flags))
 
 
 @pytest.mark.parametrize(
@@ -94,16 +87,16 @@ def on_scene(scene, tmp_path):
     ],
 )
 def test_flags(flag, words):
-    text = sentence(configuration, flag)
+    text = sentence(resolved, flag)
     assert all(word in text for word in words), text
 
 
 def test_a_penalty_on_depth_needs_a_choice_of_layers():
-    text = sentence(configuration, "--model=posenet", "--compute_penalty=0.1")
+    text = sentence(resolved, "--model=posenet", "--compute_penalty=0.1")
     assert "--compute_penalty=0.1" in text
     assert "posenet" in text
-    assert configuration("--compute_penalty=0.1")["compute_penalty"] == 0.1
-    assert "compute_penalty" not in configuration()
+    assert resolved("--compute_penalty=0.1")["compute_penalty"] == 0.1
+    assert "compute_penalty" not in resolved()
 
 
 @pytest.mark.parametrize(
@@ -115,7 +108,7 @@ def test_a_penalty_on_depth_needs_a_choice_of_layers():
     ],
 )
 def test_data_that_are_not_there(flags, words, tmp_path):
-    text = sentence(train, configuration(*flags, f"--run_dir={tmp_path / 'run'}"))
+    text = sentence(train, resolved(*flags, f"--run_dir={tmp_path / 'run'}"))
     assert all(word in text for word in words), text
     assert not (tmp_path / "run").exists()
 
@@ -172,20 +165,44 @@ def test_early_stopping_needs_validation(on_scene):
 
 
 class TestAfterTraining:
-    @pytest.fixture
-    def run(self, on_scene):
-        return on_scene()
+    """Of one training; each test has it, and its scene, as they were after it."""
 
-    def test_other_flags(self, run, on_scene):
-        text = sentence(on_scene, "--beta=7")
+    @pytest.fixture(scope="class")
+    def trained(self, tmp_path_factory):
+        """Where the training lies, and a copy of it."""
+        place = tmp_path_factory.mktemp("trained")
+        scene = write_seven_scenes(place / "now/data/7scenes", train=(1, 3), frames=2)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("TFDS_DATA_DIR", str(place / "tfds"))
+            train(resolved(*on(scene, place / "now/run")))
+        shutil.copytree(place / "now", place / "then")
+        return place
+
+    @pytest.fixture
+    def scene(self, trained):
+        shutil.rmtree(trained / "now")
+        shutil.copytree(trained / "then", trained / "now")
+        return trained / "now/data/7scenes/chess"
+
+    @pytest.fixture
+    def run(self, scene, trained):
+        return RunFolder.open(trained / "now/run")
+
+    @pytest.fixture
+    def again(self, scene, run):
+        """Gives the same command, with more flags."""
+        return lambda *flags: train(resolved(*on(scene, run.path), *flags))
+
+    def test_other_flags(self, again):
+        text = sentence(again, "--beta=7")
         assert "--beta=120.0, not 7.0" in text
 
-    def test_other_images(self, run, on_scene, scene):
+    def test_other_images(self, again, scene):
         (scene / "TrainSplit.txt").write_text("sequence1\n")
-        assert "other images" in sentence(on_scene)
+        assert "other images" in sentence(again)
 
-    def test_checkpoint_of_another_model(self, run, on_scene, tmp_path):
-        other = on_scene("--model=posenet", f"--run_dir={tmp_path / 'posenet'}")
+    def test_checkpoint_of_another_model(self, run, tmp_path):
+        other = make_run(tmp_path / "posenet", model="posenet")
         shutil.copy(other.weights("best"), run.weights("best"))
         text = sentence(evaluate, run, "test")
         assert str(run.weights("best")) in text
@@ -198,7 +215,7 @@ class TestAfterTraining:
         run.weights("best").unlink()
         assert "missing" in sentence(evaluate, run, "test")
 
-    def test_broken_configuration(self, run):
+    def test_broken_resolved(self, run):
         (run.path / "config.json").write_text(json.dumps(run.config)[:100])
         assert "config.json" in sentence(RunFolder.open, run.path)
 
