@@ -7,16 +7,21 @@ from errors import run_script
 
 absl_flags.DEFINE_string("run_dir", None, "Folder of the run.", required=True)
 absl_flags.DEFINE_string("output", None, "Folder to write; must not exist.", required=True)
-absl_flags.DEFINE_enum("format", "saved_model", ("saved_model",), "What to write.")
+absl_flags.DEFINE_enum(
+    "format", "saved_model", ("saved_model", "litert"),
+    "What to write: a SavedModel, which takes photographs of any size, or a file for LiteRT, which "
+    "takes one prepared image.",
+)  # fmt: skip
 
 
 def main(arguments: list[str]) -> None:
     """Exports, and says how to use what was written."""
     flags.reject_positional(arguments)
     values = absl_flags.FLAGS
-    from serving import export_saved_model
+    import exported
 
-    export_saved_model(values.run_dir, values.output)
+    write = {"saved_model": exported.export_saved_model, "litert": exported.export_litert}
+    write[values.format](values.run_dir, values.output)
     print(f"{values.output} is written: python predict.py --model={values.output} IMAGE...")
 
 

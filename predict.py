@@ -22,8 +22,9 @@ def main(arguments: list[str]) -> None:
         raise UserError("give either --run_dir or --model, to say which network predicts")
     if not images:
         raise UserError("no images are given: name their files after the flags")
+    from exported import open_exported
     from prediction import predict
-    from serving import open_exported, open_run
+    from serving import open_run
 
     predictor = open_run(values.run_dir) if values.run_dir else open_exported(values.model)
     try:

@@ -1,24 +1,23 @@
 """What this project is timed on: functions that prepare, and return what is then called."""
 
 import itertools
-import os
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from benchmarks.settings import Settings, Work
 from data.sources import open_source
+from exported import LITERT, export_litert, export_saved_model, open_exported, open_litert
 from models.depth_on_demand import call_on_demand
 from models.googlenet import GoogLeNet
 from models.multiply_adds import trunk_multiply_adds
 from reproduction.recipe import resolve
 from run_folder import RunFolder, build_task
-from serving import export_saved_model, load_float32, open_exported
+from serving import load_float32
 from tasks.task import Task
 from training import make_optimizer
 
@@ -119,27 +118,19 @@ def infer(settings: Settings, model: str, precision: str, batch: int, form: str)
         model: As --model.
         precision: "none" or "bfloat16".
         batch: Images.
-        form: "live": the network, called in a graph; "saved_model": as `export.py` writes it;
-            "litert": that network converted for LiteRT.
+        form: "live": the network, called in a graph; "saved_model" and "litert": as `export.py`
+            writes it, of which a SavedModel prepares its images as well.
     """
     task = make_task(settings, model, precision)
     images = tf.cast(make_images(batch, settings.side), tf.uint8)
     network = task.network
-    if form == "saved_model":
-        with tempfile.TemporaryDirectory() as folder:
-            run = RunFolder.create(make_config(settings, model, precision, f"{folder}/run"))
-            run.weights("best").parent.mkdir()
-            task.save_weights(run.weights("best"))
-            export_saved_model(run.path, Path(folder) / "exported")
-            predictor = open_exported(Path(folder) / "exported")
-        return Work(lambda: predictor.serve(images), batch)
+    if form != "live":
+        config = make_config(settings, model, precision)
+        return Work(_exported(settings, config, task, images, form), batch)
     call = tf.function(
         lambda x: network(x, training=False), input_signature=[tf.TensorSpec(images.shape, "uint8")]
     )
-    threads = settings.threads or os.cpu_count()
-    if form == "live":
-        return Work(lambda: call(images), batch)
-    return Work(_litert(call.get_concrete_function(), images.numpy(), threads), batch)
+    return Work(lambda: call(images), batch)
 
 
 def answer(settings: Settings, on_demand: bool) -> Work:
@@ -159,21 +150,22 @@ def answer(settings: Settings, on_demand: bool) -> Work:
     return Work(lambda: call(next(images)), 1)
 
 
-def _litert(function: object, images: np.ndarray, threads: int) -> Callable[[], object]:
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
-    # What LiteRT has no kernel for is left to TensorFlow's.
-    converter.target_spec.supported_ops = [
-        tf.lite.OpsSet.TFLITE_BUILTINS, tf.lite.OpsSet.SELECT_TF_OPS
-    ]  # fmt: skip
-    interpreter = tf.lite.Interpreter(model_content=converter.convert(), num_threads=threads)
-    interpreter.allocate_tensors()
-    place = interpreter.get_input_details()[0]["index"]
-
-    def call() -> None:
-        interpreter.set_tensor(place, images)
-        interpreter.invoke()
-
-    return call
+def _exported(
+    settings: Settings, config: dict, task: Task, images: tf.Tensor, form: str
+) -> Callable[[], object]:
+    with tempfile.TemporaryDirectory() as folder:
+        run = RunFolder.create(config | {"run_dir": f"{folder}/run"})
+        run.weights("best").parent.mkdir()
+        task.save_weights(run.weights("best"))
+        output = Path(folder) / "exported"
+        if form == "litert":
+            export_litert(run.path, output)
+            network = open_litert(output / LITERT, settings.threads)
+            image = images.numpy()
+            return lambda: network(images=image)
+        export_saved_model(run.path, output)
+        predictor = open_exported(output)
+    return lambda: predictor.serve(images)
 
 
 def trunk(settings: Settings, precision: str) -> Work:
@@ -198,13 +190,12 @@ def make_config(
     settings: Settings,
     model: str,
     precision: str,
-    run_dir: str = "runs/none",
     flags: Sequence[str] = (),
 ) -> dict:
     """What train.py would make of these flags."""
     arguments = [
         "--dataset=synthetic", f"--model={model}", f"--image_size={settings.side}",
-        f"--steps={settings.steps}", f"--mixed_precision={precision}", f"--run_dir={run_dir}",
+        f"--steps={settings.steps}", f"--mixed_precision={precision}", "--run_dir=runs/none",
         f"--batch_size={settings.batch}", *flags,
     ]  # fmt: skip
     if settings.grid:
@@ -216,7 +207,7 @@ def make_config(
 def make_task(settings: Settings, model: str, precision: str, flags: Sequence[str] = ()) -> Task:
     """A task as train.py compiles it, with new weights."""
     keras.utils.set_random_seed(0)
-    config = make_config(settings, model, precision, flags=flags)
+    config = make_config(settings, model, precision, flags)
     task = build_task(config)
     task.compile(make_optimizer(config, steps_per_epoch=1000), jit_compile=False)
     return task

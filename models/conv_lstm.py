@@ -81,9 +81,10 @@ class ConvLSTMCell(layers.Layer):
         """Four maps of C channels from the stack, in which each kernel size holds its own four."""
         kernels = len(self.kernel_sizes)
         _, height, width, _ = stacked.shape
-        parts = ops.reshape(stacked, (-1, height, width, kernels, 4, self.hidden // kernels))
+        # One axis for both of space: LiteRT slices five axes at most.
+        parts = ops.reshape(stacked, (-1, height * width, kernels, 4, self.hidden // kernels))
         shape = (-1, height, width, self.hidden)
-        return [ops.reshape(parts[:, :, :, :, gate], shape) for gate in range(4)]
+        return [ops.reshape(parts[:, :, :, gate], shape) for gate in range(4)]
 
     def compute_output_shape(self, glimpse_shape, hidden_shape, cell_shape):
         return hidden_shape, cell_shape

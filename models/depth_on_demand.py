@@ -44,7 +44,8 @@ class _GrowingTrunk:
     def read(self, gate):
         """The map [B, G, G, D] that a row of the gate [B, L] selects."""
         by_rank = ops.take(gate, self.columns, axis=-1)
-        asked = ops.cast(ops.max(ops.argmax(by_rank, axis=-1)), "int32")
+        ranks = ops.sum(by_rank * ops.arange(len(self.taps), dtype=by_rank.dtype), axis=-1)
+        asked = ops.cast(ops.max(ranks), "int32")
         asked = ops.maximum(self.deepest, asked)
         for rank in range(1, len(self.taps)):
             self.computed[rank] = ops.cond(

@@ -91,8 +91,10 @@ def gumbel_noise(shape, seed):
 
 
 def one_hot_argmax(logits):
-    """[B, L] logits to one-hot rows, float32."""
-    return ops.one_hot(ops.argmax(logits, axis=-1), logits.shape[-1], dtype="float32")
+    """[B, L] logits to one-hot rows, float32; of equal logits the first."""
+    # TensorFlow's arg max tells -0.0 from 0.0, by operations that LiteRT does not have.
+    _, largest = ops.top_k(logits, 1)
+    return ops.one_hot(largest[:, 0], logits.shape[-1], dtype="float32")
 
 
 def straight_through(logits, temperature):

@@ -86,14 +86,14 @@ class SpatialAttention(layers.Layer):
         cells = height * width
         if self.form == "fully_connected":
             embedded = self.embed(ops.reshape(hidden, (-1, cells * hidden.shape[-1])))
-            attended = self._activate(embedded[:, None, None, :] + features)
+            attended = self._activate(ops.expand_dims(embedded, (1, 2)) + features)
             logits = self.score(ops.reshape(attended, (-1, cells * depth)))
         else:
             attended = self._activate(self.embed(hidden) + features)
             logits = sum(convolution(attended) for convolution in self.score)
         logits = ops.reshape(ops.cast(logits, "float32"), (-1, cells))
         attention = ops.reshape(ops.softmax(logits, axis=-1), (-1, height, width))
-        scale = ops.cast(attention[..., None] * cells, features.dtype)
+        scale = ops.cast(ops.expand_dims(attention, -1) * cells, features.dtype)
         return scale * features, attention
 
     def _activate(self, x):

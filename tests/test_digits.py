@@ -14,9 +14,10 @@ from PIL import Image
 from data.sources import open_source
 from errors import UserError
 from evaluation.evaluate import comparison, evaluate
+from exported import export_litert, export_saved_model, open_exported
 from reproduction.recipe import resolve
 from run_folder import RunFolder
-from serving import export_saved_model, open_exported, open_run
+from serving import open_run
 from tasks import callbacks
 from tests.data.mnist_writers import DIGITS, write_keras_file
 from tests.runs import weights_in
@@ -128,9 +129,11 @@ def test_predictions_live_and_exported_are_those_of_the_evaluation(ram, tmp_path
     images = np.concatenate([batch for batch, _ in split.test_batches(50)])
     colours = np.repeat(images, 3, axis=-1)
     export_saved_model(run.path, tmp_path / "exported")
+    export_litert(run.path, tmp_path / "small")
     with (run.path / "test/predictions.csv").open() as file:
         rows = list(csv.DictReader(file))
-    for predictor in (open_run(run.path), open_exported(tmp_path / "exported")):
+    exported = [open_exported(tmp_path / name) for name in ("exported", "small")]
+    for predictor in (open_run(run.path), *exported):
         outputs = predictor(colours)
         assert outputs["locations"].shape == (21, 3, 2)
         assert predictor.description["glimpses"] == 3

@@ -16,9 +16,10 @@ from PIL import Image
 from data.images import encode_png, resize_square
 from data.pipeline import Split
 from errors import UserError
+from exported import export_saved_model, open_exported
 from prediction import predict
 from run_folder import load_network
-from serving import crops, export_saved_model, open_exported, open_run
+from serving import crops, open_run
 from tests.runs import CLASSES, LAYERS, make_run, make_scene_run
 
 

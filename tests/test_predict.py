@@ -14,9 +14,10 @@ from PIL import Image
 from data.images import decode_rgb, encode_png, resize_short_side, resize_square
 from data.pipeline import Split
 from errors import UserError
+from exported import export_saved_model, open_exported
 from prediction import overlay_paths, predict
 from run_folder import load_network
-from serving import export_saved_model, open_exported, open_run
+from serving import open_run
 from tasks.scene_results import chosen_layers, probabilities
 from tests.runs import CLASSES, LAYERS, make_run, make_scene_run
 
