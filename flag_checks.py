@@ -102,10 +102,12 @@ def _check_attention(config: dict) -> None:
 
 def _check_glimpses(config: dict) -> None:
     from models.glimpse_network import FUSIONS
+    from models.location_network import ACTIVATIONS
     from models.ram import LOCATIONS
     from models.ram_core import CORES
 
-    _check_choices(config, {"core": CORES, "fusion": FUSIONS, "location": LOCATIONS})
+    choices = {"core": CORES, "fusion": FUSIONS, "location": LOCATIONS}
+    _check_choices(config, choices | {"location_activation": ACTIVATIONS})
     if not all(units.isdigit() and int(units) for units in config["units"]):
         raise UserError(f"--units={','.join(config['units'])} must be numbers, as 256,256")
 

@@ -18,7 +18,7 @@ DEFAULT_STEPS = {"pose": 3, "scene": 2}  # the best of tables 5.2 and 5.3
 # their sizes are those of its tables (Mnih et al. 2014, tables 1 and 2).
 _DIGITS = {
     "model": "ram", "core": "relu", "batch_size": 64, "learning_rate": 1e-3, "l2": 0.0,
-    "epochs": 200,
+    "epochs": 200, "location_activation": "linear",
 }  # fmt: skip
 _FAR = {"glimpses": 8, "glimpse_size": 12, "scales": 3, "location_std": 0.15}
 RAM_DEFAULTS = {
@@ -29,7 +29,7 @@ RAM_DEFAULTS = {
     "mnist_cluttered_100": _DIGITS | _FAR | {"scales": 4},
     "catch": _DIGITS | {
         "model": "catch_player", "core": "lstm", "glimpse_size": 6, "scales": 3,
-        "location_std": 0.1, "epochs": 20,
+        "location_std": 0.1, "location_activation": "tanh", "epochs": 20,
     },
 }  # fmt: skip
 
@@ -59,8 +59,8 @@ PHOTOGRAPH_FLAGS = (
 )  # fmt: skip
 GLIMPSE_FLAGS = (
     "glimpses", "glimpse_size", "scales", "core", "fusion", "location", "location_std",
-    "location_hidden", "samples", "units", "baseline_weight", "reinforce_weight",
-    "glimpse_weight", "entropy_weight", "games",
+    "location_activation", "location_hidden", "samples", "units", "baseline_weight",
+    "reinforce_weight", "glimpse_weight", "entropy_weight", "games",
 )  # fmt: skip
 
 # Flags that say where things are or how to show them; a run may go on under other values.
@@ -148,6 +148,10 @@ def define_glimpses() -> None:
     flags.DEFINE_float(
         "location_std", None, "Standard deviation of a location in training, half sides of the "
         "image; default 0.1, at 60 or 100 pixels 0.15.",
+    )  # fmt: skip
+    flags.DEFINE_string(
+        "location_activation", None, "Of the location network's mean: linear (default for digits, "
+        "as in the paper) or tanh (for catch).",
     )  # fmt: skip
     flags.DEFINE_integer(
         "location_hidden", 0, "Units of a hidden layer of the location network; 0: none."
@@ -363,7 +367,8 @@ def _glimpse_arguments(config: dict) -> dict:
     if config["model"] == "fully_connected":
         return {"l2": config["l2"], "units": config["units"]}
     arguments = {
-        name: config[name] for name in ("glimpse_size", "scales", "core", "fusion", "seed")
+        name: config[name]
+        for name in ("glimpse_size", "scales", "core", "fusion", "location_activation", "seed")
     }
     arguments["deviation"] = config["location_std"]
     arguments["location_hidden"] = config["location_hidden"] or None

@@ -43,6 +43,7 @@ class CatchPlayer(keras.Model):
         core: "lstm" or "relu".
         fusion: Of what was seen and where, "add" or "concatenate".
         deviation: Standard deviation of a location in training.
+        location_activation: "linear" or "tanh", see `LocationNetwork`.
         location_hidden: Units of the location network's hidden layer; None for no such layer.
         hidden: Units of the core's state and of the glimpse network.
         seed: Of actions and locations.
@@ -61,6 +62,7 @@ class CatchPlayer(keras.Model):
         core="lstm",
         fusion="add",
         deviation=0.1,
+        location_activation="linear",
         location_hidden=None,
         hidden=256,
         seed=None,
@@ -77,6 +79,7 @@ class CatchPlayer(keras.Model):
             "core": core,
             "fusion": fusion,
             "deviation": deviation,
+            "location_activation": location_activation,
             "location_hidden": location_hidden,
             "hidden": hidden,
             "seed": seed,
@@ -90,7 +93,9 @@ class CatchPlayer(keras.Model):
         self.sensor = GlimpseSensor(glimpse_size, scales, name="glimpse_sensor")
         self.glimpse_network = GlimpseNetwork(fusion, units=hidden, name="glimpse_network")
         self.core = RAMCore(hidden, core, name="core")
-        self.location_network = LocationNetwork(location_hidden, name="location_network")
+        self.location_network = LocationNetwork(
+            location_activation, location_hidden, name="location_network"
+        )
         self.policy = layers.Dense(len(ACTIONS), dtype="float32", name="actions")
         self.baseline = layers.Dense(1, dtype="float32", name="baseline")
 

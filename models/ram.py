@@ -44,6 +44,7 @@ class RAM(keras.Model):
             same for every batch of a size.
         deviation: Of a drawn location, in each coordinate; the image is 2 wide.
         samples: Rollouts of each image in training, M: rows b * M .. b * M + M - 1 are image b's.
+        location_activation: "linear" or "tanh", see `LocationNetwork`.
         location_hidden: Units of a hidden layer in the location network; None for none.
         hidden: Units of the core and of the glimpse's features.
         l2: Weight of the penalty on the sum of squares of each kernel; biases have none.
@@ -66,6 +67,7 @@ class RAM(keras.Model):
         location="learned",
         deviation=0.1,
         samples=1,
+        location_activation="linear",
         location_hidden=None,
         hidden=256,
         l2=0.0,
@@ -83,6 +85,7 @@ class RAM(keras.Model):
             "location": location,
             "deviation": deviation,
             "samples": samples,
+            "location_activation": location_activation,
             "location_hidden": location_hidden,
             "hidden": hidden,
             "l2": l2,
@@ -110,7 +113,7 @@ class RAM(keras.Model):
         self.location_network = self.baseline = None
         if location == "learned":
             self.location_network = LocationNetwork(
-                location_hidden, regularizer, name="location_network"
+                location_activation, location_hidden, regularizer, name="location_network"
             )
             self.baseline = layers.Dense(
                 1, kernel_regularizer=regularizer, dtype="float32", name="baseline"

@@ -32,7 +32,7 @@ def blind(probabilities, location=(0.0, 0.0), **arguments):
     player = small(**arguments)
     for head, bias in (
         (player.policy, np.log(probabilities)),
-        (player.location_network.mean, np.arctanh(location)),
+        (player.location_network.mean, np.asarray(location)),
     ):
         head.set_weights([np.zeros_like(head.get_weights()[0]), bias])
     return player

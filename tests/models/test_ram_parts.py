@@ -62,6 +62,17 @@ def test_a_new_location_network_looks_near_the_centre():
     assert 0 < np.abs(found).max() < 0.5
 
 
+def test_a_location_may_lie_outside_the_image_but_for_tanh():
+    state = np.ones((1, 2), np.float32)
+    for activation, expected in (("linear", 3.0), ("tanh", math.tanh(3.0))):
+        network = LocationNetwork(activation)
+        network.build((None, 2))
+        network.mean.set_weights([np.ones((2, 2)), np.ones(2)])
+        np.testing.assert_allclose(numpy_outputs(network(state))[0], [[expected] * 2], rtol=1e-6)
+    with pytest.raises(ValueError, match="unknown activation 'relu'"):
+        LocationNetwork("relu")
+
+
 def test_checks_of_the_parts():
     rng = np.random.default_rng(0)
     glimpse, location, state = (
@@ -70,7 +81,9 @@ def test_checks_of_the_parts():
     units = {"glimpse_units": 6, "location_units": 4, "units": 5, "kernel_regularizer": "l2"}
     for fusion in ("add", "concatenate"):
         check_layer(GlimpseNetwork, {"fusion": fusion} | units, glimpse, location)
-    check_layer(LocationNetwork, {"hidden": 6, "kernel_regularizer": "l2"}, state)
+    check_layer(
+        LocationNetwork, {"activation": "tanh", "hidden": 6, "kernel_regularizer": "l2"}, state
+    )
     arguments = {"units": 5, "kernel_regularizer": "l2"}
     check_layer(RAMCore, {"kind": "relu"} | arguments, state, state)
     check_layer(RAMCore, {"kind": "lstm"} | arguments, state, state, state)
