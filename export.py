@@ -1,6 +1,7 @@
 """Exports a run's best network: python export.py --run_dir=runs/kitchen --output=DIR."""
 
 from absl import flags as absl_flags
+from absl import logging
 
 import flags
 from errors import run_script
@@ -20,6 +21,7 @@ def main(arguments: list[str]) -> None:
     values = absl_flags.FLAGS
     import exported
 
+    logging.set_verbosity(logging.WARNING)  # TensorFlow tells of every file that it writes
     write = {"saved_model": exported.export_saved_model, "litert": exported.export_litert}
     write[values.format](values.run_dir, values.output)
     print(f"{values.output} is written: python predict.py --model={values.output} IMAGE...")

@@ -43,14 +43,13 @@ def export_saved_model(run_dir: str | Path, output: str | Path) -> None:
     Raises:
         UserError: The run cannot be used, or `output` is not empty or cannot be written.
     """
+    run, network = load_float32(run_dir)
     with _new_folder(output) as folder:
-        run, network = load_float32(run_dir)
         archive = keras.export.ExportArchive()
         answer = photographs_to_answers(run, network)
         serve = archive.add_endpoint(SIGNATURE, answer, [photographs("uint8")])
-        archive.add_endpoint(
-            "float", lambda images: serve(to_bytes(images)), [photographs("float32")]
-        )
+        floats = [photographs("float32")]
+        archive.add_endpoint("float", lambda images: serve(to_bytes(images)), floats)
         archive.write_out(folder, verbose=False)
         _write_description(folder, run, network)
 
@@ -66,14 +65,14 @@ def export_litert(run_dir: str | Path, output: str | Path) -> None:
         UserError: The run cannot be used, its network needs operations that LiteRT does not have,
             or `output` is not empty or cannot be written.
     """
+    run, network = load_float32(run_dir)
+    if run.config["model"] == "bayesian_posenet":
+        raise UserError(
+            f"{run_dir} is a bayesian_posenet: LiteRT cannot draw its samples; leave out "
+            "--format=litert"
+        )
+    image = tf.TensorSpec((1, *input_shape(run.config)[1:]), "uint8", "images")
     with _new_folder(output) as folder:
-        run, network = load_float32(run_dir)
-        if run.config["model"] == "bayesian_posenet":
-            raise UserError(
-                f"{run_dir} is a bayesian_posenet: LiteRT cannot draw its samples; leave out "
-                "--format=litert"
-            )
-        image = tf.TensorSpec((1, *input_shape(run.config)[1:]), "uint8", "images")
         with tempfile.TemporaryDirectory() as whole:
             archive = keras.export.ExportArchive()
             archive.add_endpoint(SIGNATURE, crops_to_answers(network), [image])

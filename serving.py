@@ -82,9 +82,8 @@ def open_run(path: str | Path) -> Predictor:
         UserError: There is no run, or it has no usable checkpoint.
     """
     run, network = load_float32(path)
-    serve = tf.function(
-        photographs_to_answers(run, network), input_signature=[photographs("uint8")]
-    )
+    answer = photographs_to_answers(run, network)
+    serve = tf.function(answer, input_signature=[photographs("uint8")])
     return Predictor(serve, describe(run, network))
 
 
