@@ -22,10 +22,16 @@ def command(script, data, run_dir, *flags):
 
 
 def run(script, environment, data, run_dir, *flags):
-    return subprocess.run(
-        command(script, data, run_dir, *flags), cwd=ROOT, env=environment,
-        capture_output=True, text=True,
-    )  # fmt: skip
+    return finished(command(script, data, run_dir, *flags), environment)
+
+
+def script(*words):
+    """A script with its arguments, as a user calls it from the project's root."""
+    return finished([sys.executable, *words])
+
+
+def finished(words, environment=None):
+    return subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True)
 
 
 def history(run_dir):

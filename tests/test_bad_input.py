@@ -2,9 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,11 +10,11 @@ from PIL import Image
 from errors import UserError
 from evaluation.evaluate import evaluate
 from run_folder import RunFolder
+from tests.commands import script
 from tests.data.writers import write_seven_scenes
 from tests.runs import make_run, resolved
 from training import train
 
-ROOT = Path(__file__).parents[1]
 TINY = [
     "--image_size=32", "--depth=8", "--hidden=8", "--epochs=1", "--steps=1", "--layers=3a,3b",
     "--verbose=0",
@@ -215,7 +212,7 @@ class TestAfterTraining:
         run.weights("best").unlink()
         assert "missing" in sentence(evaluate, run, "test")
 
-    def test_broken_resolved(self, run):
+    def test_broken_configuration(self, run):
         (run.path / "config.json").write_text(json.dumps(run.config)[:100])
         assert "config.json" in sentence(RunFolder.open, run.path)
 
@@ -239,7 +236,7 @@ def test_no_run(tmp_path):
     ],
 )
 def test_scripts_print_one_line_and_end_with_status_2(arguments, words):
-    done = subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True)
+    done = script(*arguments)
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1

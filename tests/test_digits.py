@@ -2,10 +2,6 @@
 
 import csv
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,11 +15,10 @@ from reproduction.recipe import resolve
 from run_folder import RunFolder
 from serving import open_run
 from tasks import callbacks
+from tests.commands import script
 from tests.data.mnist_writers import DIGITS, write_keras_file
 from tests.runs import weights_in
 from training import train
-
-ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -148,10 +143,7 @@ def test_predictions_live_and_exported_are_those_of_the_evaluation(ram, tmp_path
 def test_predict_reads_image_files(ram, tmp_path):
     run, _ = ram
     Image.fromarray(DIGITS["test"][0][0]).save(tmp_path / "digit.png")
-    done = subprocess.run(
-        [sys.executable, "predict.py", f"--run_dir={run.path}", str(tmp_path / "digit.png")],
-        cwd=ROOT, capture_output=True, text=True, env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2"},
-    )  # fmt: skip
+    done = script("predict.py", f"--run_dir={run.path}", str(tmp_path / "digit.png"))
     assert done.returncode == 0, done.stderr
     header, row = done.stdout.strip().splitlines()
     assert header == "image,digit,probability"

@@ -3,9 +3,6 @@
 import csv
 import dataclasses
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -20,6 +17,8 @@ from exported import export_saved_model, open_exported
 from prediction import predict
 from run_folder import load_network
 from serving import crops, open_run
+from tests.commands import script
+from tests.exports import assert_equal, photographs
 from tests.runs import CLASSES, LAYERS, make_run, make_scene_run
 
 
@@ -44,18 +43,6 @@ def network(run):
     """The live network in float32, though the run trained in bfloat16."""
     float32 = run.config | {"mixed_precision": "none"}
     return load_network(dataclasses.replace(run, config=float32))
-
-
-def photographs(height, width, count=2, seed=0):
-    """Random blots, so that the images differ after any amount of shrinking."""
-    blots = np.random.default_rng(seed).integers(0, 256, (count, 5, 7, 3)).astype(np.float32)
-    return tf.cast(tf.image.resize(blots, (height, width)), tf.uint8)
-
-
-def assert_equal(outputs, expected, tolerance=1e-5):
-    assert outputs.keys() == expected.keys()
-    for name, value in expected.items():
-        np.testing.assert_allclose(outputs[name], value, rtol=0, atol=tolerance, err_msg=name)
 
 
 @pytest.mark.parametrize(("height", "width"), [(480, 640), (700, 300), (256, 256), (40, 33)])
@@ -120,10 +107,7 @@ def test_predict_gives_the_same_rows_from_the_export_as_from_the_run(run, export
     for path, pixels in zip(images, photographs(480, 640, count=3).numpy(), strict=True):
         Image.fromarray(pixels).save(path)
     predict(open_run(run.path), images, output=str(tmp_path / "live.csv"))
-    done = subprocess.run(
-        [sys.executable, "predict.py", f"--model={exported}", *images],
-        cwd=Path(__file__).parents[1], capture_output=True, text=True,
-    )  # fmt: skip
+    done = script("predict.py", f"--model={exported}", *images)
     assert (done.returncode, done.stderr) == (0, "")
     live = list(csv.reader((tmp_path / "live.csv").open()))
     printed = list(csv.reader(done.stdout.splitlines()))

@@ -2,8 +2,6 @@
 
 import csv
 import io
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +17,9 @@ from prediction import overlay_paths, predict
 from run_folder import load_network
 from serving import open_run
 from tasks.scene_results import chosen_layers, probabilities
+from tests.commands import script
 from tests.runs import CLASSES, LAYERS, make_run, make_scene_run
 
-ROOT = Path(__file__).parents[1]
 HEADER = ["image", "x", "y", "z", "qw", "qx", "qy", "qz"]
 STEPS = ["layer_step1", "layer_step2", "layer_step3"]
 
@@ -207,7 +205,7 @@ def test_a_folder_that_is_no_export(run):
     ],
 )
 def test_scripts_print_one_line_and_end_with_status_2(arguments, words):
-    done = subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True)
+    done = script(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1

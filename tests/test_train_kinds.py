@@ -1,13 +1,12 @@
 """Training end to end: scenes, precisions, uncertainty, and the rendered room."""
 
 import json
-import subprocess
 import sys
 
 import numpy as np
 import pytest
 
-from tests.commands import ROOT, SHALLOW, TINY, history, run
+from tests.commands import SHALLOW, TINY, finished, history, run
 from tests.data.writers import write_indoor_scenes
 
 
@@ -20,7 +19,7 @@ def test_scenes_are_trained_and_evaluated(model, environment, tmp_path):
         f"--model={model}", SHALLOW, "--epochs=1", "--validation_fraction=0.2",
         f"--run_dir={run_dir}",
     ]  # fmt: skip
-    trained = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True)
+    trained = finished(words, environment)
     assert trained.returncode == 0, trained.stderr
     assert {"val_cross_entropy", "accuracy"} <= history(run_dir)[0].keys()
     config = json.loads((run_dir / "config.json").read_text())
@@ -56,9 +55,7 @@ def test_an_uncertainty_is_calibrated_on_held_out_sequences(data, environment, t
 def test_the_default_command_needs_no_data(environment, tmp_path):
     """`python train.py` renders its room; a single small epoch of it."""
     flags = ["--epochs=1", "--batch_size=40", "--steps=1", SHALLOW, *TINY[:1], "--verbose=0"]
-    trained = subprocess.run(
-        [sys.executable, "train.py", f"--run_dir={tmp_path / 'run'}", *flags],
-        cwd=ROOT, env=environment, capture_output=True, text=True,
-    )  # fmt: skip
+    words = [sys.executable, "train.py", f"--run_dir={tmp_path / 'run'}", *flags]
+    trained = finished(words, environment)
     assert trained.returncode == 0, trained.stderr
     assert len(history(tmp_path / "run")) == 1
