@@ -20,9 +20,14 @@ _DIGITS = {
     "model": "ram", "core": "relu", "batch_size": 128, "learning_rate": 1e-3, "l2": 0.0,
     "epochs": 200, "location_activation": "linear",
 }  # fmt: skip
-_FAR = {"glimpses": 8, "glimpse_size": 12, "scales": 3, "location_std": 0.25}
+_FAR = {
+    "glimpses": 8, "glimpse_size": 12, "scales": 3, "location_std": 0.25, "location_std_end": 0.03,
+}  # fmt: skip
 RAM_DEFAULTS = {
-    "mnist": _DIGITS | {"glimpses": 6, "glimpse_size": 8, "scales": 1, "location_std": 0.1},
+    "mnist": _DIGITS | {
+        "glimpses": 6, "glimpse_size": 8, "scales": 1, "location_std": 0.1,
+        "location_std_end": 0.03,
+    },
     "mnist_translated_60": _DIGITS | _FAR,
     "mnist_cluttered_60": _DIGITS | _FAR,
     "mnist_translated_100": _DIGITS | _FAR | {"scales": 4},
@@ -59,8 +64,8 @@ PHOTOGRAPH_FLAGS = (
 )  # fmt: skip
 GLIMPSE_FLAGS = (
     "glimpses", "glimpse_size", "scales", "core", "fusion", "location", "location_std",
-    "location_activation", "location_hidden", "samples", "units", "baseline_weight",
-    "reinforce_weight", "glimpse_weight", "entropy_weight", "games",
+    "location_std_end", "location_activation", "location_hidden", "samples", "units",
+    "baseline_weight", "reinforce_weight", "glimpse_weight", "entropy_weight", "games",
 )  # fmt: skip
 
 # Flags that say where things are or how to show them; a run may go on under other values.
@@ -147,7 +152,11 @@ def define_glimpses() -> None:
     flags.DEFINE_string("location", "learned", "Where to look: learned or, the ablation, random.")
     flags.DEFINE_float(
         "location_std", None, "Standard deviation of a location in training, half sides of the "
-        "image; default 0.1, at 60 or 100 pixels 0.25.",
+        "image, in the first epoch; default 0.1, at 60 or 100 pixels 0.25.",
+    )  # fmt: skip
+    flags.DEFINE_float(
+        "location_std_end", None, "The same in the last epoch; between, it falls geometrically. Default "
+        "0.03, for catch --location_std: it stays, as in the paper.",
     )  # fmt: skip
     flags.DEFINE_string(
         "location_activation", None, "Of the location network's mean: linear (default for digits, "
@@ -296,6 +305,11 @@ def resolve() -> dict:
         config.pop("cached_crops", None)
     if not config.get("compute_penalty"):
         config.pop("compute_penalty", None)
+    if config.get("location_std_end") in (None, config.get("location_std")) or (
+        config["model"] != "catch_player"
+        and (config["model"] != "ram" or config["location"] == "random")
+    ):
+        config.pop("location_std_end", None)
     if not config.get("glimpse_weight") or config["model"] != "ram":
         config.pop("glimpse_weight", None)
     if config["model"] not in ("ram", "catch_player"):
