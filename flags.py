@@ -1,6 +1,7 @@
-"""Every flag, once: its default, its unit, and where in the thesis it comes from."""
+"""Every flag, once: its default, its unit, and where in the thesis it comes from.
 
-import os
+What a flag is that is not given and whose default depends on others: `configuration`.
+"""
 
 from absl import flags
 
@@ -9,64 +10,6 @@ from errors import UserError
 FLAGS = flags.FLAGS
 PRECISIONS = ("none", "bfloat16", "float16")
 SCHEDULES = ("constant", "cosine")
-DEFAULT_SCENES = {
-    "synthetic": "room", "tum_lsi": "tum_lsi", "mit67": "mit67", "scenes15": "scenes15",
-}  # fmt: skip
-DEFAULT_STEPS = {"pose": 3, "scene": 2}  # the best of tables 5.2 and 5.3
-
-# What a flag that is not given is for the data of the recurrent attention model. Glimpses and
-# their sizes are those of its tables (Mnih et al. 2014, tables 1 and 2).
-_DIGITS = {
-    "model": "ram", "core": "relu", "batch_size": 128, "learning_rate": 1e-3, "l2": 0.0,
-    "epochs": 200, "location_activation": "linear",
-}  # fmt: skip
-_FAR = {
-    "glimpses": 8, "glimpse_size": 12, "scales": 3, "location_std": 0.25, "location_std_end": 0.03,
-}  # fmt: skip
-RAM_DEFAULTS = {
-    "mnist": _DIGITS | {
-        "glimpses": 6, "glimpse_size": 8, "scales": 1, "location_std": 0.1,
-        "location_std_end": 0.03,
-    },
-    "mnist_translated_60": _DIGITS | _FAR,
-    "mnist_cluttered_60": _DIGITS | _FAR,
-    "mnist_translated_100": _DIGITS | _FAR | {"scales": 4},
-    "mnist_cluttered_100": _DIGITS | _FAR | {"scales": 4},
-    "catch": _DIGITS | {
-        "model": "catch_player", "core": "lstm", "glimpse_size": 6, "scales": 3,
-        "location_std": 0.1, "location_activation": "tanh", "epochs": 20, "batch_size": 64,
-    },
-}  # fmt: skip
-
-# Weight of the quaternion's distance (thesis, 5.1). Cambridge's values are the PoseNet authors';
-# for 7-Scenes the thesis gives the range 120-750 and no value per scene: its lower end.
-DEFAULT_BETAS = {
-    ("cambridge", "KingsCollege"): 500.0,
-    ("cambridge", "OldHospital"): 1500.0,
-    ("cambridge", "ShopFacade"): 100.0,
-    ("cambridge", "StMarysChurch"): 250.0,
-    ("cambridge", "GreatCourt"): 500.0,
-    ("cambridge", "Street"): 500.0,
-    ("tum_lsi", "tum_lsi"): 1000.0,
-    ("synthetic", "room"): 10.0,  # where both errors of a small room weigh about the same
-}
-SEVEN_SCENES_BETA = 120.0
-
-# Flags that mean something for photographs alone, and for the recurrent attention model alone: a
-# run's configuration has only those that count for it.
-PHOTOGRAPH_FLAGS = (
-    "skip_bad", "steps", "layers", "attention", "activation", "grid", "depth", "hidden",
-    "lstm_kernels", "reduction", "gate_embedding", "dropout", "pretrained", "freeze",
-    "cached_crops", "mirror", "focal_length", "trunk_learning_rate_scale",
-    "head_learning_rate_scale", "mask_learning_rate_scale", "pose_loss", "beta",
-    "auxiliary_weight", "attention_weight", "balance_weight", "compute_penalty",
-    "temperature_start", "temperature_end", "soft_fraction", "quiet_fraction",
-)  # fmt: skip
-GLIMPSE_FLAGS = (
-    "glimpses", "glimpse_size", "scales", "core", "fusion", "location", "location_std",
-    "location_std_end", "location_activation", "location_hidden", "samples", "units",
-    "baseline_weight", "reinforce_weight", "glimpse_weight", "entropy_weight", "games",
-)  # fmt: skip
 
 # Flags that say where things are or how to show them; a run may go on under other values.
 NOT_IN_CONFIG = ("run_dir", "data_dir", "verbose")
@@ -256,94 +199,6 @@ def define_training() -> None:
     flags.DEFINE_integer("verbose", 1, "1: progress bar, 2: a line an epoch, 0: silent.")
 
 
-def resolve() -> dict:
-    """Returns every flag's value, defaults that depend on others filled in, ready for JSON.
-
-    Raises:
-        UserError: A value that cannot be used, or two that do not go together.
-    """
-    config = {flag.name: flag.value for flag in FLAGS.flags_by_module_dict()["flags"]}
-    from data.catalog import require_dataset
-    from flag_checks import check
-
-    dataset = require_dataset(config["dataset"])
-    config["task"] = dataset.task
-    _take_defaults_of(config, dataset.image_size)
-    if config["scene"] is None:
-        raise UserError(f"--scene is missing: name the scene of {config['dataset']} to use")
-    if config["beta"] is None:
-        scene = (config["dataset"], config["scene"])
-        config["beta"] = DEFAULT_BETAS.get(scene, SEVEN_SCENES_BETA)
-    if config["steps"] is None:
-        config["steps"] = DEFAULT_STEPS.get(config["task"])
-    if config["focal_length"] is None:
-        known = config["scene"] in dataset.scenes
-        config["focal_length"] = dataset.focal_length if known else 0.0
-    if config["mirror"] is None:
-        config["mirror"] = config["task"] == "scene"
-    if config["pretrained"]:
-        from weights.store import resolve as find_weights
-
-        config["pretrained"] = os.path.abspath(find_weights(config["pretrained"]))
-    if config["grid"] is None:
-        config["grid"] = max(1, config["image_size"] // 32)
-    run_dir = config["run_dir"] or "runs/{dataset}-{scene}-{model}".format(**config)
-    config["run_dir"] = os.path.expanduser(run_dir)
-    if config["data_dir"]:  # where eval.py looks, from whatever folder it is called
-        config["data_dir"] = os.path.abspath(os.path.expanduser(config["data_dir"]))
-    check(config)
-    for name in ("lstm_kernels", "units"):
-        config[name] = [int(value) for value in config[name]]
-    others = GLIMPSE_FLAGS if config["task"] in ("pose", "scene") else PHOTOGRAPH_FLAGS
-    for name in others:
-        if FLAGS[name].present:
-            raise UserError(
-                f"--{name} means nothing for --dataset={config['dataset']}: leave it out"
-            )
-        del config[name]
-    if not config.get("cached_crops") or not _trunk_is_frozen(config):
-        config.pop("cached_crops", None)
-    if not config.get("compute_penalty"):
-        config.pop("compute_penalty", None)
-    if config.get("location_std_end") in (None, config.get("location_std")) or (
-        config["model"] != "catch_player"
-        and (config["model"] != "ram" or config["location"] == "random")
-    ):
-        config.pop("location_std_end", None)
-    if not config.get("glimpse_weight") or config["model"] != "ram":
-        config.pop("glimpse_weight", None)
-    if config["model"] not in ("ram", "catch_player"):
-        config.pop("location_activation", None)
-    return config
-
-
-def _trunk_is_frozen(config: dict) -> bool:
-    """Whether the network attends to a trunk of which nothing is trained."""
-    from models.googlenet import TAPS
-    from models.networks import ATTENTION_NETWORKS
-
-    if config["model"] not in ATTENTION_NETWORKS:
-        return False
-    return config["freeze"] == max(config["layers"], key=TAPS.index)
-
-
-def _take_defaults_of(config: dict, image_size: int | None) -> None:
-    """Fills in what depends on the data set alone, wherever a flag is not given."""
-    dataset = config["dataset"]
-    for name, value in RAM_DEFAULTS.get(dataset, {}).items():
-        if not FLAGS[name].present:
-            config[name] = value
-    own = dataset if dataset in RAM_DEFAULTS else None
-    config["scene"] = config["scene"] or DEFAULT_SCENES.get(dataset, own)
-    if image_size is None:
-        return
-    if FLAGS["image_size"].present and config["image_size"] != image_size:
-        raise UserError(
-            f"--image_size={config['image_size']}: images of {dataset} have {image_size}"
-        )
-    config["image_size"] = image_size
-
-
 def reject_positional(arguments: list[str]) -> None:
     """Ends on words that belong to no flag: mostly a flag without its dashes.
 
@@ -352,42 +207,3 @@ def reject_positional(arguments: list[str]) -> None:
     """
     if len(arguments) > 1:
         raise UserError(f"{arguments[1]} is no flag: flags are written --name=value, see --help")
-
-
-def network_arguments(config: dict) -> dict:
-    """The network's constructor arguments in a resolved configuration (without data's own)."""
-    from models.networks import ATTENTION_NETWORKS
-
-    if config.get("task") in ("digit", "game"):
-        return _glimpse_arguments(config)
-    arguments = {"dropout": config["dropout"], "l2": config["l2"], "seed": config["seed"]}
-    if config["model"] in ATTENTION_NETWORKS:
-        arguments |= {
-            "steps": config["steps"],
-            "candidates": config["layers"],
-            "attention": config["attention"],
-            "activation": config["activation"],
-            "grid": config["grid"],
-            "depth": config["depth"],
-            "hidden": config["hidden"],
-            "kernel_sizes": config["lstm_kernels"],
-            "reduction": config["reduction"] or None,
-            "gate_embedding": config["gate_embedding"],
-        }
-    return arguments
-
-
-def _glimpse_arguments(config: dict) -> dict:
-    if config["model"] == "convolutional":
-        return {"l2": config["l2"]}
-    if config["model"] == "fully_connected":
-        return {"l2": config["l2"], "units": config["units"]}
-    arguments = {
-        name: config[name]
-        for name in ("glimpse_size", "scales", "core", "fusion", "location_activation", "seed")
-    }
-    arguments["deviation"] = config["location_std"]
-    arguments["location_hidden"] = config["location_hidden"] or None
-    if config["model"] == "ram":
-        arguments |= {name: config[name] for name in ("glimpses", "location", "samples", "l2")}
-    return arguments

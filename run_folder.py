@@ -10,8 +10,9 @@ from pathlib import Path
 
 import keras
 
+from configuration import network_arguments
 from errors import UserError
-from flags import NOT_IN_CONFIG, network_arguments
+from flags import NOT_IN_CONFIG
 from models.networks import build_network
 from tasks.catch import CatchTask
 from tasks.pose import PoseTask

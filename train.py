@@ -3,6 +3,7 @@
 from absl import flags as absl_flags
 
 import flags
+from configuration import resolve
 from errors import run_script
 
 flags.define_data()
@@ -15,7 +16,7 @@ absl_flags.adopt_module_key_flags(flags)  # so that --help lists them
 def main(arguments: list[str]) -> None:
     """Resolves the flags and trains."""
     flags.reject_positional(arguments)
-    config = flags.resolve()
+    config = resolve()
     from training import train
 
     train(config)

@@ -26,7 +26,7 @@ HEADS = ("adapter", "layer_gate", "spatial_attention", "lstm", "dense", "head")
 
 
 def train(config: dict) -> RunFolder:
-    """Trains, or goes on training, what a resolved configuration says; see `flags.resolve`.
+    """Trains, or goes on training, what a resolved configuration says; see `configuration.resolve`.
 
     Raises:
         UserError: Data or run folder cannot be used.

@@ -99,7 +99,7 @@ def open_source(config: dict, data_dir: str | None) -> Source:
     """The data of a resolved configuration, prepared if need be.
 
     Args:
-        config: As `flags.resolve` returns it.
+        config: As `configuration.resolve` returns it.
         data_dir: Where the data lie.
 
     Raises:

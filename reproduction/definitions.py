@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from flags import DEFAULT_STEPS
+from configuration import DEFAULT_STEPS
 from reproduction.arithmetic import Value
 
 LAYERS = "3b,4e,5b"  # of the tables (caption of table 5.7)

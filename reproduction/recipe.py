@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from absl.flags import Error
 from absl.testing import flagsaver
 
+import configuration
 import flags
 from errors import UserError
 
@@ -97,11 +98,11 @@ def resolve(arguments: list[str]) -> dict:
     """The configuration that train.py makes of `arguments`.
 
     Raises:
-        UserError: As `flags.resolve`.
+        UserError: As `configuration.resolve`.
     """
     with flagsaver.flagsaver():
         _parse(arguments)
-        return flags.resolve()
+        return configuration.resolve()
 
 
 def _parse(arguments: list[str] | tuple[str, ...]) -> set[str]:

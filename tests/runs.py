@@ -7,7 +7,7 @@ import numpy as np
 from absl import flags as absl_flags
 
 import train as train_script
-from flags import resolve
+from configuration import resolve
 from models.googlenet_classifier import GoogLeNetClassifier
 from run_folder import RunFolder, build_task
 from weights.store import write_store
