@@ -9,9 +9,9 @@ from errors import run_script
 absl_flags.DEFINE_string("run_dir", None, "Folder of the run.", required=True)
 absl_flags.DEFINE_string("output", None, "Folder to write; must not exist.", required=True)
 absl_flags.DEFINE_enum(
-    "format", "saved_model", ("saved_model", "litert"),
-    "What to write: a SavedModel, which takes photographs of any size, or a file for LiteRT, which "
-    "takes one prepared image.",
+    "format", "saved_model", ("saved_model", "litert", "onnx"),
+    "What to write: a SavedModel, which takes photographs of any size, a file for LiteRT, which "
+    "takes one prepared image, or for ONNX, which takes a batch of them.",
 )  # fmt: skip
 
 
@@ -22,7 +22,11 @@ def main(arguments: list[str]) -> None:
     import exported
 
     logging.set_verbosity(logging.WARNING)  # TensorFlow tells of every file that it writes
-    write = {"saved_model": exported.export_saved_model, "litert": exported.export_litert}
+    write = {
+        "saved_model": exported.export_saved_model,
+        "litert": exported.export_litert,
+        "onnx": exported.export_onnx,
+    }
     write[values.format](values.run_dir, values.output)
     print(f"{values.output} is written: python predict.py --model={values.output} IMAGE...")
 

@@ -1,4 +1,4 @@
-"""Networks as files that run without this project, as a SavedModel or for LiteRT, and read back."""
+"""Networks as files that run without this project, and read back: SavedModel, LiteRT, ONNX."""
 
 import json
 import os
@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from errors import UserError
+from exported_onnx import INPUT, open_onnx, write_onnx
 from run_folder import RunFolder, input_shape
 from serving import (
     Predictor,
@@ -29,6 +30,7 @@ from serving import (
 DESCRIPTION = "model.json"  # beside the network; says what its numbers mean
 SAVED_MODEL = "saved_model.pb"
 LITERT = "model.tflite"
+ONNX = "model.onnx"
 SIGNATURE = "serving_default"
 ADVICE = "give the folder that python export.py --output wrote"
 
@@ -65,13 +67,8 @@ def export_litert(run_dir: str | Path, output: str | Path) -> None:
         UserError: The run cannot be used, its network needs operations that LiteRT does not have,
             or `output` is not empty or cannot be written.
     """
-    run, network = load_float32(run_dir)
-    if run.config["model"] == "bayesian_posenet":
-        raise UserError(
-            f"{run_dir} is a bayesian_posenet: LiteRT cannot draw its samples; leave out "
-            "--format=litert"
-        )
-    image = tf.TensorSpec((1, *input_shape(run.config)[1:]), "uint8", "images")
+    run, network = _load_without_samples(run_dir)
+    image = tf.TensorSpec((1, *input_shape(run.config)[1:]), "uint8", INPUT)
     with _new_folder(output) as folder:
         with tempfile.TemporaryDirectory() as whole:
             archive = keras.export.ExportArchive()
@@ -84,15 +81,32 @@ def export_litert(run_dir: str | Path, output: str | Path) -> None:
         _write_description(folder, run, network, input=list(image.shape))
 
 
+def export_onnx(run_dir: str | Path, output: str | Path) -> None:
+    """Writes the best network of a run as `model.onnx`, with `model.json` beside it.
+
+    It takes prepared images, uint8 [B, S, S, 3] (digits [B, S, S, 1]), see `serving.crops`. The
+    trunk runs as a whole: the converter loses the shapes of what only some images need.
+
+    Raises:
+        UserError: As `export_litert`; or a package is missing, see requirements-onnx.txt.
+    """
+    run, network = _load_without_samples(run_dir)
+    images = tf.TensorSpec((None, *input_shape(run.config)[1:]), "uint8", INPUT)
+    with _new_folder(output) as folder:
+        write_onnx(crops_to_answers(network, on_demand=False), images, folder / ONNX)
+        _write_description(folder, run, network, input=list(images.shape))
+
+
 def open_exported(path: str | Path) -> Predictor:
-    """What `export_saved_model` or `export_litert` wrote to `path`.
+    """What one of the functions above wrote to `path`.
 
     Raises:
         UserError: The folder is missing, incomplete or of something else.
     """
     path = Path(path)
-    found = [name for name in (SAVED_MODEL, LITERT) if (path / name).is_file()]
-    if not (path / DESCRIPTION).is_file() or not found:
+    openers = {SAVED_MODEL: _open_saved_model, LITERT: _open_one_by_one, ONNX: open_onnx}
+    form = next((name for name in openers if (path / name).is_file()), None)
+    if not (path / DESCRIPTION).is_file() or not form:
         raise UserError(f"{path} holds no exported model: {ADVICE}")
     try:
         description = json.loads((path / DESCRIPTION).read_text())
@@ -100,17 +114,17 @@ def open_exported(path: str | Path) -> Predictor:
         if "logits" in description.get("outputs", ()):
             needed.add("classes")
         missing = needed - description.keys()
-        model = _open_saved_model(path) if found == [SAVED_MODEL] else open_litert(path / LITERT)
+        answer = openers[form](path / form)
     # TensorFlow reports a damaged file with any of these.
     except (OSError, ValueError, AttributeError, KeyError, tf.errors.OpError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{path} cannot be loaded ({reason}): {ADVICE}") from error
     if missing:
         raise UserError(f"{path / DESCRIPTION} lacks {', '.join(sorted(missing))}: {ADVICE}")
-    if found == [SAVED_MODEL]:
-        return Predictor(model, description)
+    if form == SAVED_MODEL:
+        return Predictor(answer, description)
     size, task = description["image_size"], description.get("task", "pose")
-    return Predictor(lambda images: _one_by_one(model, crops(images, size, task)), description)
+    return Predictor(lambda images: answer(crops(images, size, task)), description)
 
 
 def open_litert(path: str | Path, threads: int | None = None) -> Callable[..., dict]:
@@ -130,16 +144,30 @@ def open_litert(path: str | Path, threads: int | None = None) -> Callable[..., d
     return interpreter.get_signature_runner(SIGNATURE)
 
 
+def _load_without_samples(run_dir: str | Path) -> tuple[RunFolder, keras.Model]:
+    run, network = load_float32(run_dir)
+    if run.config["model"] == "bayesian_posenet":
+        raise UserError(
+            f"{run_dir} is a bayesian_posenet: only --format=saved_model can draw its samples"
+        )
+    return run, network
+
+
 def _open_saved_model(path: Path) -> Callable[[tf.Tensor], dict]:
-    model = tf.saved_model.load(str(path))
+    model = tf.saved_model.load(str(path.parent))
     model.serving_default  # noqa: B018, some other SavedModel has none
     # Through `model`, which must live as long: the function alone does not keep its variables.
     return lambda images: model.serving_default(images)
 
 
-def _one_by_one(answer: Callable[..., dict], images: tf.Tensor) -> dict[str, np.ndarray]:
-    answers = [answer(images=image[None]) for image in images.numpy()]
-    return {name: np.concatenate([one[name] for one in answers]) for name in answers[0]}
+def _open_one_by_one(path: Path) -> Callable[[tf.Tensor], dict]:
+    answer = open_litert(path)
+
+    def answer_all(images: tf.Tensor) -> dict[str, np.ndarray]:
+        answers = [answer(images=image[None]) for image in images.numpy()]
+        return {name: np.concatenate([one[name] for one in answers]) for name in answers[0]}
+
+    return answer_all
 
 
 @contextmanager

@@ -127,13 +127,13 @@ def photographs_to_answers(run: RunFolder, network: keras.Model) -> Callable[[tf
     return lambda images: answer(crops(images, run.config["image_size"], task_of(run)))
 
 
-def crops_to_answers(network: keras.Model) -> Callable[[tf.Tensor], dict]:
+def crops_to_answers(network: keras.Model, on_demand: bool = True) -> Callable[[tf.Tensor], dict]:
     """A function of what evaluation shows the network, see `crops`, to its outputs.
 
-    To them come `probabilities` where it has `logits`. An attention network's trunk runs no deeper
-    than its gate asks.
+    To them come `probabilities` where it has `logits`. On demand, an attention network's trunk runs
+    no deeper than its gate asks.
     """
-    if isinstance(network, JointAttention):
+    if on_demand and isinstance(network, JointAttention):
         return lambda images: _answers(call_on_demand(network, images))
     return lambda images: _answers(network(images, training=False))
 

@@ -1,6 +1,7 @@
 """From the layers of a network to one glimpse: all on one grid, then the one that a gate picks."""
 
 import keras
+import numpy as np
 from keras import layers, ops
 
 
@@ -44,8 +45,7 @@ class LayerAdapter(layers.Layer):
         if height % self.grid == 0 and width % self.grid == 0:
             size = (height // self.grid, width // self.grid)
             return ops.average_pool(x, size, size)
-        resized = ops.image.resize(ops.cast(x, "float32"), (self.grid, self.grid), antialias=True)
-        return ops.cast(resized, x.dtype)
+        return resize(x, self.grid)
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], self.grid, self.grid, self.depth)
@@ -57,6 +57,28 @@ class LayerAdapter(layers.Layer):
             "depth": self.depth,
             "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
         }
+
+
+def resize(x, side: int):
+    """[B, H, W, C] to [B, side, side, C], bilinear, antialiased where it shrinks.
+
+    One product with a constant matrix: `ops.image.resize` gives the same numbers by an operation
+    that neither LiteRT nor ONNX has.
+    """
+    height, width, channels = x.shape[1:]
+    matrix = np.kron(resizing_weights(height, side), resizing_weights(width, side))
+    places = ops.reshape(ops.cast(x, "float32"), (-1, height * width, channels))
+    resized = ops.matmul(matrix[None], places)
+    return ops.cast(ops.reshape(resized, (-1, side, side, channels)), x.dtype)
+
+
+def resizing_weights(size: int, new_size: int) -> np.ndarray:
+    """The share [new_size, size] that each place of a line has in each place of the resized one."""
+    scale = size / new_size
+    centres = (np.arange(new_size) + 0.5) * scale
+    distances = np.abs(np.arange(size) + 0.5 - centres[:, None])
+    weights = np.maximum(0.0, 1.0 - distances / max(scale, 1.0))
+    return (weights / weights.sum(axis=1, keepdims=True)).astype("float32")
 
 
 def select(features, gate):

@@ -10,7 +10,7 @@ from PIL import Image
 from data.sources import open_source
 from errors import UserError
 from evaluation.evaluate import comparison, evaluate
-from exported import export_litert, export_saved_model, open_exported
+from exported import export_litert, export_onnx, export_saved_model, open_exported
 from reproduction.recipe import resolve
 from run_folder import RunFolder
 from serving import open_run
@@ -125,10 +125,11 @@ def test_predictions_live_and_exported_are_those_of_the_evaluation(ram, tmp_path
     images = np.concatenate([batch for batch, _ in split.test_batches(50)])
     colours = np.repeat(images, 3, axis=-1)
     export_saved_model(run.path, tmp_path / "exported")
-    export_litert(run.path, tmp_path / "small")
+    export_litert(run.path, tmp_path / "litert")
+    export_onnx(run.path, tmp_path / "onnx")
     with (run.path / "test/predictions.csv").open() as file:
         rows = list(csv.DictReader(file))
-    exported = [open_exported(tmp_path / name) for name in ("exported", "small")]
+    exported = [open_exported(tmp_path / name) for name in ("exported", "litert", "onnx")]
     for predictor in (open_run(run.path), *exported):
         outputs = predictor(colours)
         assert outputs["locations"].shape == (21, 3, 2)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from models.joint_attention import JointAttention
-from models.layer_adapter import LayerAdapter, select
+from models.layer_adapter import LayerAdapter, resize, select
 from models.networks import NETWORKS, build_network
 from tests.models.checks import check_layer, gradients, numpy_outputs, randomize
 
@@ -227,6 +227,15 @@ def test_adapter_resizes_to_other_grids_and_keeps_what_is_constant(grid):
     adapter.project.set_weights([np.ones((1, 1, 1, 1))])
     (found,) = numpy_outputs(adapter(x))
     np.testing.assert_allclose(found, np.full((1, grid, grid, 1), 5 / np.sqrt(1.001)), rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(12, 12), (4, 7), (3, 3), (1, 1)])
+@pytest.mark.parametrize("side", [6, 5])
+def test_resizing_by_a_matrix_is_that_of_keras(shape, side):
+    x = np.random.default_rng(0).normal(size=(2, *shape, 3)).astype(np.float32)
+    expected = keras.ops.image.resize(x, (side, side), antialias=True)
+    found, wanted = numpy_outputs([resize(keras.ops.convert_to_tensor(x), side), expected])
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=2e-6)
 
 
 def test_adapter_takes_away_in_training_what_all_images_share():

@@ -1,48 +1,56 @@
-"""A file for LiteRT gives what the live network gives, and needs nothing but LiteRT."""
+"""Files for LiteRT and ONNX give what the live network gives, and need nothing of this project."""
 
 import json
+import sys
 
 import numpy as np
+import onnxruntime
 import pytest
 import tensorflow as tf
 from PIL import Image
 
 from errors import UserError
-from exported import export_litert, open_exported
+from exported import export_litert, export_onnx, open_exported
 from serving import crops, open_run
 from tests.commands import script
 from tests.exports import assert_equal, photographs
 from tests.runs import make_run, make_scene_run
 
 IMAGES = photographs(90, 120)
+FILES = {"litert": "model.tflite", "onnx": "model.onnx"}
+both = pytest.mark.parametrize("export", [export_litert, export_onnx])
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    return make_run(tmp_path_factory.mktemp("run") / "joint", mixed_precision="bfloat16")
+    """One whose maps are resized, not only averaged: its grid divides none of them."""
+    return make_run(tmp_path_factory.mktemp("run") / "joint", mixed_precision="bfloat16", grid=3)
 
 
-@pytest.fixture(scope="module")
-def exported(run):
+@pytest.fixture(scope="module", params=FILES)
+def exported(run, request):
     """As the command writes it."""
-    output = run.path.parent / "exported"
-    flags = [f"--run_dir={run.path}", f"--output={output}", "--format=litert"]
+    output = run.path.parent / request.param
+    flags = [f"--run_dir={run.path}", f"--output={output}", f"--format={request.param}"]
     done = script("export.py", *flags)
     assert done.returncode == 0, done.stderr
     assert str(output) in done.stdout
     return output
 
 
-def test_litert_equals_the_live_network(run, exported):
-    assert {path.name for path in exported.iterdir()} == {"model.tflite", "model.json"}
+def test_what_is_exported_equals_the_live_network(run, exported):
+    names = {path.name for path in exported.iterdir()}
+    assert names == {FILES[exported.name], "model.json"}
     live = open_run(run.path)(IMAGES)
     assert np.abs(live["pose"][0] - live["pose"][1]).max() > 1e-3  # else any constant would pass
     assert len(np.unique(live["layer_gates"].argmax(-1))) > 1  # the trunk grows on the way
     assert_equal(open_exported(exported)(IMAGES), live)
 
 
-def test_the_file_alone_takes_a_prepared_image(run, exported):
-    """As a program would that has only LiteRT: no operation of TensorFlow's is in it."""
+def test_litert_alone_takes_a_prepared_image(run, tmp_path):
+    """As a program would that has nothing else: no operation of TensorFlow's is in it."""
+    exported = tmp_path / "exported"
+    export_litert(run.path, exported)
     interpreter = tf.lite.Interpreter(str(exported / "model.tflite"))
     answer = interpreter.get_signature_runner("serving_default")
     image = crops(IMAGES[:1], 64).numpy()
@@ -56,6 +64,28 @@ def test_the_file_alone_takes_a_prepared_image(run, exported):
     assert_equal(answer(images=image), open_run(run.path)(IMAGES[:1]))
 
 
+def test_onnx_runtime_alone_takes_prepared_images(run, tmp_path):
+    exported = tmp_path / "exported"
+    export_onnx(run.path, exported)
+    session = onnxruntime.InferenceSession(str(exported / "model.onnx"))
+    (taken,) = session.get_inputs()
+    description = json.loads((exported / "model.json").read_text())
+    assert (taken.name, taken.type, taken.shape[1:]) == ("images", "tensor(uint8)", [64, 64, 3])
+    assert description["input"] == [None, 64, 64, 3]
+    given = session.run(None, {"images": crops(IMAGES, 64).numpy()})
+    names = [output.name for output in session.get_outputs()]
+    assert_equal(dict(zip(names, given, strict=True)), open_run(run.path)(IMAGES))
+
+
+@pytest.mark.parametrize("package", ["tf2onnx", "onnxruntime"])
+def test_packages_that_are_missing_are_named(package, run, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.delitem(sys.modules, f"{package}.convert", raising=False)
+    with pytest.raises(UserError, match=f"{package}.*pip install -r requirements-onnx.txt"):
+        export_onnx(run.path, tmp_path / "exported")
+        open_exported(tmp_path / "exported")
+
+
 def test_predict_reads_it(exported, tmp_path):
     Image.fromarray(IMAGES[0].numpy()).save(tmp_path / "photo.png")
     done = script("predict.py", f"--model={exported}", str(tmp_path / "photo.png"))
@@ -65,32 +95,35 @@ def test_predict_reads_it(exported, tmp_path):
     assert len(row.split(",")) == len(header.split(","))
 
 
+@both
 @pytest.mark.parametrize("model", ["posenet", "lstm_posenet"])
-def test_other_localisers(model, tmp_path):
+def test_other_localisers(model, export, tmp_path):
     run = make_run(tmp_path / "run", model=model)
-    export_litert(run.path, tmp_path / "exported")
+    export(run.path, tmp_path / "exported")
     assert_equal(open_exported(tmp_path / "exported")(IMAGES), open_run(run.path)(IMAGES))
 
 
-def test_a_scene_network(tmp_path):
+@both
+def test_a_scene_network(export, tmp_path):
     run = make_scene_run(tmp_path / "run")
-    export_litert(run.path, tmp_path / "exported")
+    export(run.path, tmp_path / "exported")
     exported = open_exported(tmp_path / "exported")
     assert exported.description["task"] == "scene"
     assert_equal(exported(IMAGES), open_run(run.path)(IMAGES))
 
 
-def test_samples_cannot_be_drawn(tmp_path):
+@both
+def test_samples_cannot_be_drawn(export, tmp_path):
     run = make_run(tmp_path / "run", model="bayesian_posenet")
-    with pytest.raises(UserError, match="bayesian_posenet: LiteRT cannot draw its samples"):
-        export_litert(run.path, tmp_path / "exported")
+    with pytest.raises(UserError, match="bayesian_posenet: only --format=saved_model"):
+        export(run.path, tmp_path / "exported")
     assert not (tmp_path / "exported").exists()
 
 
 @pytest.mark.parametrize("content", [b"", b"TFL3 no network" * 20])
 def test_a_damaged_file_is_named(exported, tmp_path, content):
     (tmp_path / "model.json").write_bytes((exported / "model.json").read_bytes())
-    (tmp_path / "model.tflite").write_bytes(content)
+    (tmp_path / FILES[exported.name]).write_bytes(content)
     with pytest.raises(UserError, match=f"{tmp_path} cannot be loaded") as caught:
         open_exported(tmp_path)
     assert "\n" not in str(caught.value)

@@ -1,0 +1,61 @@
+"""Networks as ONNX files, for other runtimes, and read back; needs requirements-onnx.txt."""
+
+import importlib
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import tensorflow as tf
+
+from errors import UserError
+
+OPSET = 18
+INPUT = "images"
+
+
+def write_onnx(answer: Callable[[tf.Tensor], dict], images: tf.TensorSpec, path: Path) -> None:
+    """Writes a function of images to its outputs as an ONNX file, its weights in float32.
+
+    Raises:
+        UserError: A package is missing.
+    """
+    convert = _require("tf2onnx.convert", "writes")
+    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+    function = tf.function(answer, input_signature=[images])
+    convert.from_function(function, [images], opset=OPSET, output_path=str(path))
+
+
+def open_onnx(path: Path, threads: int = 0) -> Callable[[np.ndarray], dict]:
+    """The network in an ONNX file, as a function of a batch of `images`.
+
+    Args:
+        path: The file.
+        threads: It uses; 0 for as many as there are cores.
+
+    Raises:
+        UserError: A package is missing.
+        ValueError: The file is damaged.
+    """
+    runtime = _require("onnxruntime", "reads")
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = threads
+    try:
+        session = runtime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
+    except Exception as error:  # those of its own, without a common base
+        raise ValueError(error) from error
+    names = [output.name for output in session.get_outputs()]
+    return lambda images: dict(
+        zip(names, session.run(names, {INPUT: np.asarray(images)}), strict=True)
+    )
+
+
+def _require(package: str, does: str) -> ModuleType:
+    try:
+        return importlib.import_module(package)
+    except ImportError as error:
+        raise UserError(
+            f"the package that {does} ONNX files is missing ({error}): "
+            "pip install -r requirements-onnx.txt"
+        ) from error
