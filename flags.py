@@ -98,8 +98,8 @@ def define_glimpses() -> None:
         "image, in the first epoch; default 0.1, at 60 or 100 pixels 0.25.",
     )  # fmt: skip
     flags.DEFINE_float(
-        "location_std_end", None, "The same in the last epoch; between, it falls geometrically. "
-        "Default 0.03, for catch --location_std: it stays, as in the paper.",
+        "location_std_end", None, "The same in the last epoch; between, it falls geometrically. Default "
+        "0.03, for catch --location_std: it stays, as in the paper.",
     )  # fmt: skip
     flags.DEFINE_string(
         "location_activation", None, "Of the location network's mean: linear (default for digits, "

@@ -48,14 +48,11 @@ def check_layer(
 
 
 def randomize(layer: keras.layers.Layer, seed: int = 0, scale: float = 0.1) -> None:
-    """Moves every weight that starts at a constant, upwards: variances stay positive.
-
-    Scalars stay what they are: schedules set them.
-    """
+    """Moves every weight that starts at a constant, upwards: variances stay positive."""
     rng = np.random.default_rng(seed)
     for weight in layer.weights:
         values = keras.ops.convert_to_numpy(weight.value)
-        if values.ndim and np.ptp(values) == 0:
+        if np.ptp(values) == 0:
             weight.assign(values + rng.uniform(0, scale, values.shape))
 
 

@@ -49,12 +49,12 @@ def test_parameters_of_the_default_player():
         # 3 scales of 6 x 6 pixels, and 2 coordinates, to 128 units each; both to 256.
         "glimpse_network": 108 * 128 + 128 + 2 * 128 + 128 + 2 * 128 * 256 + 256,
         "core": 2 * 256 * 1024 + 1024,
-        "location_network": 256 * 2 + 2 + 1,  # and the deviation
+        "location_network": 256 * 2 + 2,
         "policy": 256 * 3 + 3,
         "baseline": 256 + 1,
     }
     assert {name: getattr(player, name).count_params() for name in parts} == parts
-    assert player.count_params() == sum(parts.values()) == 606_983
+    assert player.count_params() == sum(parts.values()) == 606_982
 
 
 @pytest.mark.parametrize("training", [False, True])
@@ -156,8 +156,7 @@ def test_actions_teach_core_and_glimpse_network_and_the_others_only_themselves()
         assert reached(player, name) == {variable.path for variable in expected}
     # Without actions to choose from, locations alone.
     player.policy.set_weights([np.zeros((4, 3)), np.array([1000.0, 0.0, 0.0])])
-    alone = player.location_network.trainable_variables
-    assert reached(player, "log_probabilities") == {variable.path for variable in alone}
+    assert reached(player, "log_probabilities") == {v.path for v in player.location_network.weights}
 
 
 def reached(player, name):
