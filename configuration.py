@@ -16,14 +16,9 @@ _DIGITS = {
     "model": "ram", "core": "relu", "batch_size": 128, "learning_rate": 1e-3, "l2": 0.0,
     "epochs": 200, "location_activation": "linear",
 }  # fmt: skip
-_FAR = {
-    "glimpses": 8, "glimpse_size": 12, "scales": 3, "location_std": 0.25, "location_std_end": 0.03,
-}  # fmt: skip
+_FAR = {"glimpses": 8, "glimpse_size": 12, "scales": 3, "location_std": 0.25}
 RAM_DEFAULTS = {
-    "mnist": _DIGITS | {
-        "glimpses": 6, "glimpse_size": 8, "scales": 1, "location_std": 0.1,
-        "location_std_end": 0.03,
-    },
+    "mnist": _DIGITS | {"glimpses": 6, "glimpse_size": 8, "scales": 1, "location_std": 0.1},
     "mnist_translated_60": _DIGITS | _FAR,
     "mnist_cluttered_60": _DIGITS | _FAR,
     "mnist_translated_100": _DIGITS | _FAR | {"scales": 4},
@@ -60,8 +55,8 @@ PHOTOGRAPH_FLAGS = (
 )  # fmt: skip
 GLIMPSE_FLAGS = (
     "glimpses", "glimpse_size", "scales", "core", "fusion", "location", "location_std",
-    "location_std_end", "location_activation", "location_hidden", "samples", "units",
-    "baseline_weight", "reinforce_weight", "glimpse_weight", "entropy_weight", "games",
+    "location_activation", "location_hidden", "samples", "units", "baseline_weight",
+    "reinforce_weight", "glimpse_weight", "entropy_weight", "games",
 )  # fmt: skip
 
 
@@ -117,16 +112,11 @@ def resolve() -> dict:
 
 def _without_effect(config: dict) -> list[str]:
     """Flags that change nothing in this run: it is the same run whatever they say."""
-    looks = config["model"] == "catch_player" or (
-        config["model"] == "ram" and config["location"] == "learned"
-    )
-    falls = config.get("location_std_end") not in (None, config.get("location_std"))
     effects = {
         "cached_crops": config.get("cached_crops") and _trunk_is_frozen(config),
         "compute_penalty": config.get("compute_penalty"),
         "glimpse_weight": config.get("glimpse_weight") and config["model"] == "ram",
         "location_activation": config["model"] in ("ram", "catch_player"),
-        "location_std_end": looks and falls,
     }
     return [name for name, effect in effects.items() if not effect]
 

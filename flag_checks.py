@@ -12,10 +12,7 @@ LEAST = {
     "baseline_weight": 0, "reinforce_weight": 0, "glimpse_weight": 0,
     "entropy_weight": 0,
 }  # fmt: skip
-POSITIVE = (
-    "learning_rate", "beta", "temperature_start", "temperature_end", "location_std",
-    "location_std_end",
-)  # fmt: skip
+POSITIVE = ("learning_rate", "beta", "temperature_start", "temperature_end", "location_std")
 SHARES = ("validation_fraction", "dropout", "soft_fraction", "quiet_fraction")
 
 

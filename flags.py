@@ -95,11 +95,7 @@ def define_glimpses() -> None:
     flags.DEFINE_string("location", "learned", "Where to look: learned or, the ablation, random.")
     flags.DEFINE_float(
         "location_std", None, "Standard deviation of a location in training, half sides of the "
-        "image, in the first epoch; default 0.1, at 60 or 100 pixels 0.25.",
-    )  # fmt: skip
-    flags.DEFINE_float(
-        "location_std_end", None, "The same in the last epoch; between, it falls geometrically. Default "
-        "0.03, for catch --location_std: it stays, as in the paper.",
+        "image; default 0.1, at 60 or 100 pixels 0.25.",
     )  # fmt: skip
     flags.DEFINE_string(
         "location_activation", None, "Of the location network's mean: linear (default for digits, "

@@ -200,15 +200,6 @@ def make_callbacks(
                 config["quiet_fraction"],
             )
         )
-    if config.get("location_std_end"):
-        chosen.append(
-            callbacks.LocationSchedule(
-                network.location_network,
-                config["epochs"],
-                config["location_std"],
-                config["location_std_end"],
-            )
-        )
     tensorboard = keras.callbacks.TensorBoard(str(run.path / "tensorboard"), write_graph=False)
     chosen += [history, tensorboard]
     if getattr(network, "where", None):

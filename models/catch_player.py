@@ -9,6 +9,7 @@ from models.glimpse_network import GlimpseNetwork
 from models.glimpse_sensor import GlimpseSensor
 from models.layer_gate import gumbel_noise
 from models.location_network import LocationNetwork
+from models.ram import log_normal
 from models.ram_core import RAMCore
 
 
@@ -48,7 +49,7 @@ class CatchPlayer(keras.Model):
         seed: Of actions and locations.
 
     Raises:
-        ValueError: What a part raises.
+        ValueError: A deviation that is not positive, or what a part raises.
 
     Reference: Mnih et al. 2014, sections 2, 3 and 4.2.
     """
@@ -69,6 +70,8 @@ class CatchPlayer(keras.Model):
     ):
         # Speeds of a game must not lose digits on their way in.
         super().__init__(**{"autocast": False} | kwargs)
+        if deviation <= 0:
+            raise ValueError(f"deviation must be positive, not {deviation}")
         self._config = {
             "side": side,
             "glimpse_size": glimpse_size,
@@ -81,6 +84,7 @@ class CatchPlayer(keras.Model):
             "hidden": hidden,
             "seed": seed,
         }
+        self.deviation = deviation
         self.game = CatchGame(side)
         # A cell holds the number of its lit pixels: by their share, the ball in a cell of 4 x 4
         # would be a sixteenth of what it is in a cell of one.
@@ -90,7 +94,7 @@ class CatchPlayer(keras.Model):
         self.glimpse_network = GlimpseNetwork(fusion, units=hidden, name="glimpse_network")
         self.core = RAMCore(hidden, core, name="core")
         self.location_network = LocationNetwork(
-            deviation, location_activation, location_hidden, name="location_network"
+            location_activation, location_hidden, name="location_network"
         )
         self.policy = layers.Dense(len(ACTIONS), dtype="float32", name="actions")
         self.baseline = layers.Dense(1, dtype="float32", name="baseline")
@@ -119,9 +123,8 @@ class CatchPlayer(keras.Model):
             chosen = ops.one_hot(played["actions"], len(ACTIONS))
             of_action = ops.sum(scores * chosen, axis=-1)
             # The last step's next location is never looked at.
-            of_location = self.location_network.log_probability(
-                played["draws"][:, 1:], stopped[:, :-1]
-            )
+            means = self.location_network(stopped[:, :-1])
+            of_location = log_normal(played["draws"][:, 1:], means, self.deviation)
             outputs["log_probabilities"] = of_action + ops.pad(of_location, ((0, 0), (0, 1)))
         return outputs
 
@@ -166,10 +169,10 @@ class CatchPlayer(keras.Model):
         if not training:
             return None
         seed, steps = self.seed_generator, self.game.steps
-        shift = self.location_network.noise((steps, games, 2), seed)
+        shift = keras.random.normal((steps, games, 2), dtype="float32", seed=seed)
         # The arg max with Gumbel noise is a draw from the softmax.
         gumbel = gumbel_noise((steps, games, len(ACTIONS)), seed)
-        return shift, gumbel
+        return self.deviation * shift, gumbel
 
     def get_config(self):
         return {**super().get_config(), **self._config}

@@ -1,5 +1,7 @@
 """The Recurrent Attention Model: classifies an image from a few glimpses of it."""
 
+import math
+
 import keras
 from keras import layers, ops
 
@@ -40,8 +42,7 @@ class RAM(keras.Model):
         fusion: "add" or "concatenate", see `GlimpseNetwork`.
         location: "learned", or "random": uniform over the image. Outside training these are the
             same for every batch of a size.
-        deviation: Of a drawn location, in each coordinate; the image is 2 wide. Training may
-            change it, see `LocationNetwork`.
+        deviation: Of a drawn location, in each coordinate; the image is 2 wide.
         samples: Rollouts of each image in training, M: rows b * M .. b * M + M - 1 are image b's.
         location_activation: "linear" or "tanh", see `LocationNetwork`.
         location_hidden: Units of a hidden layer in the location network; None for none.
@@ -93,9 +94,12 @@ class RAM(keras.Model):
         for name in ("glimpses", "glimpse_size", "scales", "samples"):
             if self._config[name] < 1:
                 raise ValueError(f"{name} must be at least 1, not {self._config[name]}")
+        if deviation <= 0:
+            raise ValueError(f"deviation must be positive, not {deviation}")
         if location not in LOCATIONS:
             raise ValueError(f"unknown location '{location}': {' or '.join(LOCATIONS)}")
         self.glimpses = glimpses
+        self.deviation = deviation
         self.samples = samples
         self.hidden = hidden
         self.seed_generator = keras.random.SeedGenerator(seed)
@@ -109,11 +113,7 @@ class RAM(keras.Model):
         self.location_network = self.baseline = None
         if location == "learned":
             self.location_network = LocationNetwork(
-                deviation,
-                location_activation,
-                location_hidden,
-                regularizer,
-                name="location_network",
+                location_activation, location_hidden, regularizer, name="location_network"
             )
             self.baseline = layers.Dense(
                 1, kernel_regularizer=regularizer, dtype="float32", name="baseline"
@@ -151,7 +151,9 @@ class RAM(keras.Model):
             states = ops.stop_gradient(ops.stack([before, *after[:-1]], axis=1))
             outputs["baselines"] = self.baseline(states)[..., 0]
             if training:
-                outputs["log_probabilities"] = self.location_network.log_probability(drawn, states)
+                outputs["log_probabilities"] = log_normal(
+                    drawn, self.location_network(states), self.deviation
+                )
         return outputs
 
     def _noise(self, rows, training):
@@ -163,7 +165,14 @@ class RAM(keras.Model):
             return keras.random.uniform(shape, -1.0, 1.0, dtype="float32", seed=seed)
         if not training:
             return ops.zeros(shape)
-        return self.location_network.noise(shape, self.seed_generator)
+        drawn = keras.random.normal(shape, dtype="float32", seed=self.seed_generator)
+        return self.deviation * drawn
 
     def get_config(self):
         return {**super().get_config(), **self._config}
+
+
+def log_normal(x, mean, deviation):
+    """Log-density [...] of vectors x [..., D] under Normal(mean [..., D], deviation^2 I)."""
+    distance = ops.sum(ops.square((x - mean) / deviation), axis=-1)
+    return -0.5 * distance - x.shape[-1] * math.log(math.sqrt(2 * math.pi) * deviation)

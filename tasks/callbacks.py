@@ -63,7 +63,8 @@ class GateSchedule(keras.callbacks.Callback):
         self.quiet_fraction = quiet_fraction
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.gate.temperature.assign(geometric(epoch, self.epochs, self.start, self.end))
+        done = epoch / max(1, self.epochs - 1)
+        self.gate.temperature.assign(self.start * (self.end / self.start) ** done)
         soft_epochs = self.soft_fraction * self.epochs
         self.gate.softness.assign(max(0.0, 1.0 - epoch / soft_epochs) if soft_epochs else 0.0)
         self.gate.noise.assign(self._noise(epoch))
@@ -79,38 +80,6 @@ class GateSchedule(keras.callbacks.Callback):
         logs["temperature"] = float(self.gate.temperature)
         logs["softness"] = float(self.gate.softness)
         logs["noise"] = float(self.gate.noise)
-
-
-class LocationSchedule(keras.callbacks.Callback):
-    """Narrows the distribution of drawn locations: its deviation falls, geometrically, by epochs.
-
-    A wide one finds out where it pays to look; a narrow one lets what comes after a glimpse train
-    on glimpses as they are taken in testing, where nothing is drawn.
-
-    Args:
-        location_network: The `LocationNetwork`.
-        epochs: Of the whole run.
-        start: First standard deviation.
-        end: Last standard deviation.
-    """
-
-    def __init__(self, location_network, epochs: int, start: float, end: float):
-        super().__init__()
-        self.location_network = location_network
-        self.epochs = epochs
-        self.start = start
-        self.end = end
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.location_network.deviation.assign(geometric(epoch, self.epochs, self.start, self.end))
-
-    def on_epoch_end(self, epoch, logs=None):
-        logs["location_std"] = float(self.location_network.deviation)
-
-
-def geometric(epoch: int, epochs: int, start: float, end: float) -> float:
-    """From `start` in the first epoch to `end` in the last one."""
-    return start * (end / start) ** (epoch / max(1, epochs - 1))
 
 
 class EpochSeconds(keras.callbacks.Callback):

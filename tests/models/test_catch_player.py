@@ -7,6 +7,7 @@ from keras import ops
 
 from models.catch import CatchGame
 from models.catch_player import CatchPlayer
+from models.ram import log_normal
 from tests.models.checks import check_layer, gradients, randomize
 
 SMALL = {"side": 6, "glimpse_size": 2, "scales": 2, "hidden": 4, "seed": 1}
@@ -122,6 +123,13 @@ def test_log_probabilities_are_those_of_the_decisions():
     np.testing.assert_allclose(outputs["entropies"], np.full((3, STEPS), entropy), rtol=1e-5)
 
 
+def test_the_density_of_a_location_at_its_mean_and_one_deviation_beside_it():
+    draws = np.array([[0.5, 0.5], [0.7, 0.5]], np.float32)
+    found = log_normal(draws, np.full((2, 2), 0.5, np.float32), 0.2)
+    at_the_mean = -np.log(2 * np.pi * 0.04)
+    np.testing.assert_allclose(ops.convert_to_numpy(found), [at_the_mean, at_the_mean - 0.5], 1e-5)
+
+
 def test_outside_training_the_likeliest_is_done_every_time():
     player = blind([0.2, 0.3, 0.5], (0.5, -0.25))
     outputs = played(player)
@@ -179,6 +187,7 @@ def test_the_same_seed_draws_the_same_games():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ({"deviation": 0.0}, "deviation must be positive, not 0.0"),
         ({"side": 2}, "side must be at least 3"),
         ({"core": "gru"}, "unknown core 'gru'"),
     ],

@@ -65,12 +65,12 @@ def test_a_new_location_network_looks_near_the_centre():
 def test_a_location_may_lie_outside_the_image_but_for_tanh():
     state = np.ones((1, 2), np.float32)
     for activation, expected in (("linear", 3.0), ("tanh", math.tanh(3.0))):
-        network = LocationNetwork(activation=activation)
+        network = LocationNetwork(activation)
         network.build((None, 2))
         network.mean.set_weights([np.ones((2, 2)), np.ones(2)])
         np.testing.assert_allclose(numpy_outputs(network(state))[0], [[expected] * 2], rtol=1e-6)
     with pytest.raises(ValueError, match="unknown activation 'relu'"):
-        LocationNetwork(activation="relu")
+        LocationNetwork("relu")
 
 
 def test_checks_of_the_parts():

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from models.layer_gate import LayerGate
-from models.location_network import LocationNetwork
 from tasks import callbacks
 from tasks.optimizer import ScaledAdam
 from tasks.pose import PoseTask
@@ -43,21 +42,6 @@ def test_noise_fades_after_the_soft_epochs_and_is_gone_in_the_quiet_ones():
     # Soft until epoch 5 of 10, quiet from epoch 8: three equal falls between.
     found = [scheduled(epoch, 10, 0.5, 0.2)[2] for epoch in range(10)]
     np.testing.assert_allclose(found, [1, 1, 1, 1, 1, 1, 2 / 3, 1 / 3, 0, 0], atol=1e-6)
-
-
-@pytest.mark.parametrize(("epochs", "expected"), [(3, [0.4, 0.2, 0.1]), (1, [0.4])])
-def test_locations_are_drawn_ever_closer_to_their_mean(epochs, expected):
-    network = LocationNetwork(deviation=0.4)
-    network.build((None, 3))
-    schedule, found = callbacks.LocationSchedule(network, epochs, 0.4, 0.1), []
-    for epoch in range(epochs):
-        logs = {}
-        schedule.on_epoch_begin(epoch)
-        schedule.on_epoch_end(epoch, logs)
-        drawn = numpy_outputs([network.noise((10_000,), seed=1)])[0]
-        assert drawn.std() == pytest.approx(logs["location_std"], rel=0.03)
-        found.append(logs["location_std"])
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
 def noise(model, epoch, seed=7):
