@@ -27,22 +27,16 @@ def write_onnx(answer: Callable[[tf.Tensor], dict], images: tf.TensorSpec, path:
     convert.from_function(function, [images], opset=OPSET, output_path=str(path))
 
 
-def open_onnx(path: Path, threads: int = 0) -> Callable[[np.ndarray], dict]:
-    """The network in an ONNX file, as a function of a batch of `images`.
-
-    Args:
-        path: The file.
-        threads: It uses; 0 for as many as there are cores.
+def open_onnx(path: Path) -> Callable[[tf.Tensor], dict]:
+    """The network in an ONNX file, as a function of a batch of prepared images.
 
     Raises:
         UserError: A package is missing.
         ValueError: The file is damaged.
     """
     runtime = _require("onnxruntime", "reads")
-    options = runtime.SessionOptions()
-    options.intra_op_num_threads = threads
     try:
-        session = runtime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
+        session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     except Exception as error:  # those of its own, without a common base
         raise ValueError(error) from error
     names = [output.name for output in session.get_outputs()]
