@@ -5,7 +5,7 @@ import math
 import keras
 from keras import ops
 
-from models.pose_head import unit
+from models.pose_head import mean_rotation
 from models.posenet import PoseNet
 
 MASKS = 0  # the seed that the samples' dropout is drawn from
@@ -64,17 +64,10 @@ class BayesianPoseNet(PoseNet):
 
 
 def summarize(drawn):
-    """Poses [B, N, 7] to their mean [B, 7], with w >= 0, and their spread [B, 2] in m and degrees.
-
-    The mean orientation is the normalised sum of the quaternions, each on the first one's side.
-    """
+    """Poses [B, N, 7] to their mean [B, 7], with w >= 0, and their spread [B, 2] in m, degrees."""
     positions, quaternions = drawn[..., :3], drawn[..., 3:]
-    first = quaternions[:, :1]
-    same_side = ops.sum(quaternions * first, axis=-1, keepdims=True) >= 0.0
-    quaternions = ops.where(same_side, quaternions, -quaternions)
+    quaternion, quaternions = mean_rotation(quaternions)
     position = ops.mean(positions, axis=1, keepdims=True)
-    quaternion = unit(ops.mean(quaternions, axis=1))
-    quaternion = ops.where(quaternion[:, :1] < 0.0, -quaternion, quaternion)
     cosine = ops.abs(ops.sum(quaternions * quaternion[:, None], axis=-1))
     angle = 2.0 * ops.arccos(ops.clip(cosine, 0.0, 1.0)) * (180.0 / math.pi)
     distance = ops.sum(ops.square(positions - position), axis=-1)

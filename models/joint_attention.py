@@ -8,7 +8,7 @@ from models.conv_lstm import ConvLSTMCell
 from models.googlenet import CHANNELS, STRIDES, TAPS, GoogLeNet, check_taps
 from models.layer_adapter import LayerAdapter, select
 from models.layer_gate import LayerGate
-from models.pose_head import PoseHead, unit
+from models.pose_head import PoseHead, mean_rotation, unit
 from models.spatial_attention import SpatialAttention
 
 
@@ -215,19 +215,23 @@ class JointAttention(keras.Model):
             hidden, cell = self.cell(glimpse, hidden, cell)
             seen = ops.concatenate([pool(hidden), pool(glimpse)], axis=-1)
             answers.append(head(self.dropout(seen, training=training), training=training))
-        outputs = {self.prediction: self._mean(answers)}
+        outputs = {self.prediction: self._mean(answers, training)}
         if self.gate:
             outputs["layer_gates"] = ops.stack(gates, axis=1)
         if self.where:
             outputs["attention"] = ops.stack(attention, axis=1)
         return outputs, answers
 
-    def _mean(self, answers):
-        """Of poses, whose quaternions all have w >= 0, or of logits."""
+    def _mean(self, answers, training):
+        """Of the steps' logits or poses; in training the quaternions' signs count, as in a head."""
         mean = sum(answers) / len(answers)
         if self.prediction == "logits":
             return mean
-        return ops.concatenate([mean[:, :3], unit(mean[:, 3:])], axis=-1)
+        if training:
+            quaternion = unit(mean[:, 3:])
+        else:
+            quaternion, _ = mean_rotation(ops.stack([answer[:, 3:] for answer in answers], axis=1))
+        return ops.concatenate([mean[:, :3], quaternion], axis=-1)
 
     def get_config(self):
         return {**super().get_config(), **self._config}

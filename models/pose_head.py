@@ -44,7 +44,7 @@ class PoseHead(layers.Layer):
         raw = self.regress(ops.cast(features, "float32"))
         quaternion = unit(raw[:, 3:])
         if not training:
-            quaternion = ops.where(quaternion[:, :1] < 0.0, -quaternion, quaternion)
+            quaternion = upper(quaternion)
         return ops.concatenate([raw[:, :3], quaternion], axis=-1)
 
     def compute_output_shape(self, input_shape):
@@ -70,6 +70,24 @@ class MeanPose(keras.initializers.Initializer):
 
     def get_config(self):
         return {"pose": self.pose}
+
+
+def mean_rotation(quaternions):
+    """Unit quaternions [B, N, 4] to the normalised sum [B, 4] of each row's, with w >= 0.
+
+    q and -q are one rotation: they are summed on the first one's side, where they do not cancel.
+
+    Returns:
+        The mean, and the quaternions on that side.
+    """
+    same_side = ops.sum(quaternions * quaternions[:, :1], axis=-1, keepdims=True) >= 0.0
+    quaternions = ops.where(same_side, quaternions, -quaternions)
+    return upper(unit(ops.mean(quaternions, axis=1))), quaternions
+
+
+def upper(quaternion):
+    """Quaternions [B, 4] as those of the same rotations that have w >= 0."""
+    return ops.where(quaternion[:, :1] < 0.0, -quaternion, quaternion)
 
 
 def unit(quaternion):

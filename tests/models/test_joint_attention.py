@@ -145,6 +145,21 @@ def test_the_answer_is_the_mean_of_the_steps_answers(classes):
     np.testing.assert_allclose(answer, mean, rtol=1e-5, atol=1e-6)
 
 
+def test_steps_that_say_one_rotation_by_opposite_quaternions_do_not_cancel():
+    """Near a half turn w is about 0, and of either sign in the steps' answers."""
+    network = small(steps=3, dropout=0.0)
+    network(images())
+    sides = np.array([[0.01, 0.6, -0.8, 0.02], [-0.01, 0.6, -0.8, 0.01], [-0.03, 0.6, -0.8, 0.0]])
+    sides /= np.linalg.norm(sides, axis=1, keepdims=True)
+    for head, quaternion in zip(network.step_heads, sides, strict=True):
+        kernel = np.zeros(head.regress.kernel.shape)
+        head.regress.set_weights([kernel, np.array([1, 2, 3, *quaternion])])
+    (pose,) = numpy_outputs(network(images())["pose"])
+    mean = sides.mean(axis=0)
+    mean /= -np.linalg.norm(mean)  # its w is negative
+    np.testing.assert_allclose(pose, [[1, 2, 3, *mean]] * len(pose), rtol=0, atol=1e-6)
+
+
 def test_reduced_kernels_leave_every_shape_and_a_tenth_of_the_convlstm():
     full, reduced = JointAttention(), JointAttention(reduction=24)
     for network in (full, reduced):
