@@ -19,6 +19,7 @@ from tasks.pose import PoseTask
 from tasks.ram import RAMTask
 from tasks.scene import SceneTask
 from tasks.task import Task
+from weights.file_checks import sha256
 
 # Class, and the flags that are its arguments.
 _SHARED = ("auxiliary_weight", "attention_weight", "balance_weight", "compute_penalty")
@@ -94,6 +95,10 @@ class RunFolder:
     def weights(self, name: str) -> Path:
         """Checkpoint `best` or `last`."""
         return self.path / "checkpoints" / f"{name}.weights.h5"
+
+    def digest(self) -> str:
+        """SHA-256 of the checkpoint `best`: results keep it, to tell whether they are of it."""
+        return sha256(self.weights("best"))
 
     def split_folder(self, split: str) -> Path:
         """Where the results on a split lie; made if need be."""

@@ -29,7 +29,7 @@ def evaluate(run: RunFolder, split: str, data_dir: str | None = None) -> dict:
 
     print(f"evaluating {len(tested)} examples of {run.config['scene']} ({split})")
     outputs = network.predict(tested.test_batches(task.BATCH))
-    metrics = task.metrics(run.config, tested, outputs)
+    metrics = task.metrics(run.config, tested, outputs) | {"weights_sha256": run.digest()}
     if hasattr(task, "work"):
         metrics |= task.work(network, run.config["image_size"], outputs)
     aside = run.config["validation_sequences"]

@@ -66,7 +66,7 @@ class Recipe:
     def arguments(self) -> list[str]:
         """The flags of train.py."""
         chosen = list(self.train_flags)
-        chosen += [f"--epochs={self.epochs}"] if self.epochs else []
+        chosen += [f"--epochs={self.epochs}"] if self.epochs is not None else []
         return chosen + ([f"--data_dir={self.data_dir}"] if self.data_dir else [])
 
 

@@ -12,6 +12,7 @@ from flags import NOT_IN_CONFIG
 from reproduction.definitions import Experiment, Figure, Place, Row, Table
 from reproduction.recipe import Recipe, resolve
 from run_folder import RunFolder
+from weights.file_checks import sha256
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,8 @@ class Run:
             return list(self.commands())
         done = {
             "train": self._on_these_data(),
-            "evaluate": self._newer("metrics.json"),
-            "svm": self._newer("svm.json"),
+            "evaluate": self._of_these_weights("metrics.json"),
+            "svm": self._of_these_weights("svm.json"),
         }
         return [name for name in self.commands() if not done[name]]
 
@@ -86,13 +87,13 @@ class Run:
         except (OSError, ValueError):
             return None
 
-    def _newer(self, name: str) -> bool:
-        """Whether the file `name` of the evaluation is there, and newer than the weights."""
-        if self.results(name) is None:
+    def _of_these_weights(self, name: str) -> bool:
+        """Whether the file `name` of the evaluation is there, and of the weights, if they are."""
+        results = self.results(name)
+        if results is None:
             return False
-        weights = self.folder.weights("best")
-        written = (self.path / "test" / name).stat().st_mtime
-        return not weights.exists() or written >= weights.stat().st_mtime
+        kept = self.folder.weights("best").exists()
+        return not kept or results.get("weights_sha256") == self.folder.digest()
 
     def _on_these_data(self) -> bool:
         """Whether it was trained from the same --data_dir."""
@@ -116,7 +117,7 @@ def make_run(experiment: Experiment, seed: int, recipe: Recipe, svm: bool = Fals
     config = resolve(arguments)
     told = {name: value for name, value in config.items() if name not in NOT_IN_CONFIG}
     if told.get("pretrained"):
-        told["pretrained"] = _digest(told["pretrained"])
+        told["pretrained"] = _digest(Path(told["pretrained"]))
     digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:8]
     path = Path(recipe.runs_dir) / f"{experiment.name}-s{seed}-{digest}"
     arguments.append(f"--run_dir={path}")
@@ -124,11 +125,8 @@ def make_run(experiment: Experiment, seed: int, recipe: Recipe, svm: bool = Fals
     return Run(experiment, seed, path, tuple(arguments), recipe.data_dir, svm, config)
 
 
-@functools.cache
-def _digest(path: str) -> str:
-    """Of a file of weights, which is known by its content wherever it lies."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+# A file of weights is known by its content wherever it lies; a table asks for each of its runs.
+_digest = functools.cache(sha256)
 
 
 def experiments_of(table: Table, rows: Iterable[Row]) -> dict[Experiment, bool]:

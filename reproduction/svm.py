@@ -78,6 +78,7 @@ def evaluate_svm(run: RunFolder, data_dir: str | None = None) -> dict:
     one_hot = np.eye(len(training.classes))[predicted]
     metrics = scene_metrics(tested.targets, one_hot, training.classes)
     found = {name: metrics[name] for name in KEPT} | {"C": strength}
+    found["weights_sha256"] = run.digest()
     path = run.split_folder("test") / "svm.json"
     path.write_text(json.dumps(found, indent=2) + "\n")
     return found

@@ -30,3 +30,9 @@ def test_shipped_weights_score_what_is_recorded(path):
     tolerance = 0.05 if task == "digit" else 0.01
     found = TASKS[task].metrics(run.config, tested, outputs)[score]
     assert found == pytest.approx(recorded[score], abs=tolerance)
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
+def test_what_is_recorded_is_of_the_shipped_weights(path):
+    recorded = json.loads((path / "test" / "metrics.json").read_text())
+    assert recorded["weights_sha256"] == RunFolder.open(path).digest()

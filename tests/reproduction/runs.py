@@ -41,6 +41,7 @@ def pretend(run, metrics=None, svm_metrics=None):
     (run.path / "test").mkdir()
     for name, content in (("metrics.json", metrics), ("svm.json", svm_metrics)):
         if content:
+            content = content | {"weights_sha256": run.folder.digest()}
             (run.path / "test" / name).write_text(json.dumps(content))
 
 

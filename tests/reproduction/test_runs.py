@@ -1,5 +1,6 @@
 """Run folders, the recipe they share, and the commands that make them."""
 
+import json
 import os
 import re
 import shlex
@@ -108,10 +109,12 @@ def test_what_a_run_still_needs(recipe, tmp_path):
     assert run.missing() == ["svm"]
     (run.path / "test/svm.json").write_text("{")  # broken off while it was written
     assert run.state == "not evaluated"
-    (run.path / "test/svm.json").write_text("{}")
+    (run.path / "test/svm.json").write_text(json.dumps({"weights_sha256": run.folder.digest()}))
     assert run.state == "done"
-    later = time.time() + 10
+    later = time.time() + 10  # as after a checkout or a copy: these are the same weights
     os.utime(run.folder.weights("best"), (later, later))
+    assert run.state == "done"
+    run.folder.weights("best").write_text("others")
     assert run.missing() == ["evaluate", "svm"]
     moved = make_run(run.experiment, 0, Recipe(TINY, 1, "/elsewhere", recipe.runs_dir), svm=True)
     assert moved.path == run.path
