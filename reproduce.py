@@ -25,7 +25,9 @@ absl_flags.DEFINE_bool("train", True, "--notrain makes the tables of the runs th
 absl_flags.DEFINE_list("scenes", [], "Only the rows of these scenes, as redkitchen,OldHospital.")
 absl_flags.DEFINE_integer("seeds", 1, "Number of seeds, from 0 on.")
 absl_flags.DEFINE_string("runs_dir", "runs/reproduce", "Folder of the runs, shared by all tables.")
-absl_flags.DEFINE_string("output", "results", "Folder of the tables and pictures.")
+absl_flags.DEFINE_string(
+    "output", None, "Folder of the tables and pictures; default tables/ in --runs_dir."
+)
 absl_flags.DEFINE_string(
     "train_flags", "", 'Flags of train.py for all runs: "--image_size=96 --learning_rate=2e-4".'
 )
@@ -59,12 +61,16 @@ def main(arguments: list[str]) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         complete = request.run() if values.train else request.leave()
-        print("\n" + request.write(command, Path(values.output).expanduser()))
+        print("\n" + request.write(command, _output(values)))
     except KeyboardInterrupt:
         print(f"\nstopped; this goes on from here: {command}", file=sys.stderr)
         sys.exit(130)
     if not complete:
         sys.exit(1)
+
+
+def _output(values: absl_flags.FlagValues) -> Path:
+    return Path(values.output or f"{values.runs_dir}/tables").expanduser()
 
 
 def _check(values: absl_flags.FlagValues) -> None:
