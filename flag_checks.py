@@ -13,6 +13,7 @@ LEAST = {
     "entropy_weight": 0,
 }  # fmt: skip
 POSITIVE = ("learning_rate", "beta", "temperature_start", "temperature_end", "location_std")
+SEEDS = 2**32  # NumPy takes no others
 SHARES = ("validation_fraction", "dropout", "soft_fraction", "quiet_fraction")
 
 
@@ -23,8 +24,10 @@ def check(config: dict) -> None:
         UserError: A value that cannot be used, or two that do not go together.
     """
     for name, minimum in LEAST.items():
-        if config[name] is not None and config[name] < minimum:
+        if config[name] is not None and not config[name] >= minimum:
             raise UserError(f"--{name}={config[name]} is too small: it must be at least {minimum}")
+    if config["seed"] >= SEEDS:
+        raise UserError(f"--seed={config['seed']} is too large: it must be less than {SEEDS}")
     for name in POSITIVE:
         if config[name] is not None and not config[name] > 0:
             raise UserError(f"--{name}={config[name]} must be greater than 0")

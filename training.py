@@ -14,11 +14,12 @@ from data.sources import AnySplit, Source, open_source
 from errors import UserError
 from feature_cache import cached_batches, discard, require_space
 from report.attention_figures import attention_panel
-from run_folder import RunFolder, build_task
+from run_folder import RunFolder, build_task, load_weights
 from tasks import callbacks
 from tasks.optimizer import ScaledAdam
 from tasks.pose_results import uncertainty_metrics
 from tasks.task import Task
+from weights.file_checks import whole_file
 from weights.pretrained import Pretrained, open_pretrained, start_from
 
 PICTURES = 4  # images whose attention is drawn each epoch
@@ -33,6 +34,11 @@ def train(config: dict) -> RunFolder:
     """
     source = open_source(config, config["data_dir"])
     training, validation = source.train_and_validation(config["validation_fraction"])
+    if config["early_stopping"] and validation is None:
+        raise UserError(
+            f"--early_stopping={config['early_stopping']} needs held-out sequences: "
+            "the scene has too few, or --validation_fraction=0"
+        )
     start = open_pretrained(config["pretrained"]) if config.get("pretrained") else None
     if config.get("cached_crops"):
         require_space(config, training, validation)
@@ -60,7 +66,7 @@ def train(config: dict) -> RunFolder:
         history = task.fit(
             batches,
             validation_data=held_out,
-            epochs=config["epochs"],
+            epochs=epochs_to_train(run, task, first_epoch),
             initial_epoch=first_epoch,
             steps_per_epoch=steps_per_epoch,
             callbacks=make_callbacks(run, task, backup, first_epoch, training, validation),
@@ -81,6 +87,15 @@ def train(config: dict) -> RunFolder:
     discard(run)
     print(f"{run.path} is finished: evaluate it with python eval.py --run_dir={run.path}")
     return run
+
+
+def epochs_to_train(run: RunFolder, task: Task, first_epoch: int) -> int:
+    """--epochs; no more than there were if --early_stopping had ended them before the break."""
+    past = callbacks.read_history(run.history)[:first_epoch]
+    patience = run.config["early_stopping"]
+    if patience and callbacks.has_stopped(past, f"val_{task.monitor}", patience):
+        return first_epoch
+    return run.config["epochs"]
 
 
 def make_batches(
@@ -104,7 +119,7 @@ def make_batches(
 
 def calibrate(run: RunFolder, task: Task, validation: Split) -> None:
     """Fits the best checkpoint's uncertainty to its errors on held-out images, and keeps it."""
-    task.load_weights(run.weights("best"))
+    load_weights(task, run.weights("best"))
     network = task.network
     network.calibrate((1.0, 1.0))
     network.compile(jit_compile=False)
@@ -112,7 +127,8 @@ def calibrate(run: RunFolder, task: Task, validation: Split) -> None:
     found = uncertainty_metrics(validation.targets, outputs["pose"], outputs["uncertainty"])
     scale = [found[name]["error_per_spread"] for name in ("position", "orientation")]
     network.calibrate(scale)
-    task.save_weights(run.weights("best"))
+    with whole_file(run.weights("best")) as temporary:  # it is the only copy
+        task.save_weights(temporary)
     logging.info("uncertainty is the spread times %.2f in metres, %.2f in degrees", *scale)
 
 
@@ -217,11 +233,6 @@ def make_callbacks(
         keras.callbacks.ModelCheckpoint(run.weights("last"), save_weights_only=True),
     ]
     if config["early_stopping"]:
-        if monitor is None:
-            raise UserError(
-                f"--early_stopping={config['early_stopping']} needs held-out sequences: "
-                "the scene has too few, or --validation_fraction=0"
-            )
         chosen.append(callbacks.EarlyStopping(past, monitor, config["early_stopping"]))
     # First, and by raising: the epoch ends there, without a checkpoint and not as finished.
     return [keras.callbacks.TerminateOnNaN(raise_error=True), *chosen, backup]

@@ -156,6 +156,12 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
             self.on_epoch_end(int(row["epoch"]), {self.monitor: float(row[self.monitor])})
 
 
+def has_stopped(past: list[dict[str, str]], monitor: str, patience: int) -> bool:
+    """Whether `EarlyStopping` ended a training whose history is `past`."""
+    values = [float(row[monitor]) for row in past]
+    return bool(values) and len(values) - 1 - values.index(min(values)) >= patience
+
+
 def read_history(path: Path) -> list[dict[str, str]]:
     """Whole rows of a history file; a row cut off by a kill is left out."""
     if not path.exists():

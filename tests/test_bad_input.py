@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from PIL import Image
 from errors import UserError
 from evaluation.evaluate import evaluate
 from run_folder import RunFolder
-from tests.commands import script
+from tests.commands import finished, script
 from tests.data.writers import write_seven_scenes
 from tests.runs import make_run, resolved
 from training import train
@@ -68,6 +69,8 @@ def on_scene(scene, tmp_path):
         ("--image_size=16", ["--image_size=16", "at least 32"]),
         ("--epochs=0", ["--epochs=0"]),
         ("--seed=-1", ["--seed=-1", "at least 0"]),
+        ("--seed=4294967296", ["--seed=4294967296", "less than 4294967296"]),
+        ("--l2=nan", ["--l2=nan", "at least 0"]),
         ("--depth=1", ["--depth=1", "at least 3"]),
         ("--dataset=7scene", ["--dataset=7scene", "7scenes"]),
         ("--beta=-1", ["--beta=-1", "greater than 0"]),
@@ -156,9 +159,20 @@ def test_a_loss_that_diverges_does_not_end_as_finished(on_scene, tmp_path):
     assert not (tmp_path / "run/finished.json").exists()
 
 
-def test_early_stopping_needs_validation(on_scene):
+def test_an_interruption_by_the_keyboard_is_told_in_a_line():
+    code = "from errors import run_script\n"
+    code += "def main(_): raise KeyboardInterrupt\n"
+    code += "run_script(main, 'stopped: it goes on')"
+    done = finished([sys.executable, "-c", code])
+    assert done.returncode == 130
+    assert done.stderr.splitlines()[-1] == "stopped: it goes on"
+    assert "Traceback" not in done.stderr
+
+
+def test_early_stopping_needs_validation(on_scene, tmp_path):
     text = sentence(on_scene, "--early_stopping=2", "--validation_fraction=0")
     assert "--early_stopping=2" in text
+    assert not (tmp_path / "run").exists()  # the command goes without the flag
 
 
 class TestAfterTraining:
