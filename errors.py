@@ -18,8 +18,11 @@ class UserError(Exception):
     """Input that cannot be used: one sentence that names it and says what to do."""
 
 
-def run_script(main: Callable[[list[str]], None]) -> None:
-    """Runs a script's `main`; bad flags and a `UserError` become one line and status 2."""
+def run_script(main: Callable[[list[str]], None], stopped: str = "stopped") -> None:
+    """Runs a script's `main`; bad flags and a `UserError` become one line and status 2.
+
+    So does an interruption by the keyboard: `stopped`, and status 130.
+    """
 
     def parse(arguments: list[str]) -> list[str]:
         try:
@@ -33,6 +36,9 @@ def run_script(main: Callable[[list[str]], None]) -> None:
             main(arguments)
         except UserError as error:
             _end(str(error))
+        except KeyboardInterrupt:
+            print(f"\n{stopped}", file=sys.stderr)
+            sys.exit(130)
 
     app.run(guarded, flags_parser=parse)
 

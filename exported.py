@@ -67,7 +67,7 @@ def export_litert(run_dir: str | Path, output: str | Path) -> None:
         UserError: The run cannot be used, its network needs operations that LiteRT does not have,
             or `output` is not empty or cannot be written.
     """
-    run, network = _load_without_samples(run_dir)
+    run, network = _load_without_draws(run_dir)
     image = tf.TensorSpec((1, *input_shape(run.config)[1:]), "uint8", INPUT)
     with _new_folder(output) as folder:
         with tempfile.TemporaryDirectory() as whole:
@@ -90,7 +90,7 @@ def export_onnx(run_dir: str | Path, output: str | Path) -> None:
     Raises:
         UserError: As `export_litert`; or a package is missing, see requirements-onnx.txt.
     """
-    run, network = _load_without_samples(run_dir)
+    run, network = _load_without_draws(run_dir)
     images = tf.TensorSpec((None, *input_shape(run.config)[1:]), "uint8", INPUT)
     with _new_folder(output) as folder:
         write_onnx(crops_to_answers(network, on_demand=False), images, folder / ONNX)
@@ -103,7 +103,7 @@ def open_exported(path: str | Path) -> Predictor:
     Raises:
         UserError: The folder is missing, incomplete or of something else.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     openers = {SAVED_MODEL: _open_saved_model, LITERT: _open_one_by_one, ONNX: open_onnx}
     form = next((name for name in openers if (path / name).is_file()), None)
     if not (path / DESCRIPTION).is_file() or not form:
@@ -144,11 +144,11 @@ def open_litert(path: str | Path, threads: int | None = None) -> Callable[..., d
     return interpreter.get_signature_runner(SIGNATURE)
 
 
-def _load_without_samples(run_dir: str | Path) -> tuple[RunFolder, keras.Model]:
+def _load_without_draws(run_dir: str | Path) -> tuple[RunFolder, keras.Model]:
     run, network = load_float32(run_dir)
-    if run.config["model"] == "bayesian_posenet":
+    if run.config["model"] == "bayesian_posenet" or run.config.get("location") == "random":
         raise UserError(
-            f"{run_dir} is a bayesian_posenet: only --format=saved_model can draw its samples"
+            f"{run_dir} draws random numbers for its answers: only --format=saved_model can"
         )
     return run, network
 

@@ -19,12 +19,17 @@ def write_onnx(answer: Callable[[tf.Tensor], dict], images: tf.TensorSpec, path:
     """Writes a function of images to its outputs as an ONNX file, its weights in float32.
 
     Raises:
-        UserError: A package is missing.
+        UserError: A package is missing, or ONNX cannot say what the function does.
     """
     convert = _require("tf2onnx.convert", "writes")
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     function = tf.function(answer, input_signature=[images])
     convert.from_function(function, [images], opset=OPSET, output_path=str(path))
+    try:
+        open_onnx(path)
+    except ValueError as error:  # the converter writes what it cannot convert as it is
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"this network has no ONNX form ({reason})") from error
 
 
 def open_onnx(path: Path) -> Callable[[tf.Tensor], dict]:

@@ -50,7 +50,7 @@ def predict(
     task = description.get("task", "pose")
     if overlays and "attention" not in description["outputs"]:
         raise UserError(f"--overlays: {description['model']} makes no attention maps to draw")
-    pictures = overlay_paths(images, Path(overlays)) if overlays else {}
+    pictures = overlay_paths(images, Path(overlays).expanduser()) if overlays else {}
     gates = description["outputs"].get("layer_gates")
     steps = gates["shape"][1] if gates else 0
     with _rows_to(output) as file:
@@ -160,6 +160,6 @@ def _rows_to(output: str | None):
     if output is None:
         return nullcontext(sys.stdout)
     try:
-        return open(output, "w", newline="", encoding="utf-8")
+        return Path(output).expanduser().open("w", newline="", encoding="utf-8")
     except OSError as error:
         raise UserError(f"--output={output} cannot be written: {error.strerror}") from error

@@ -23,4 +23,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    run_script(main)
+    run_script(main, "stopped: the same command goes on after the last whole epoch")
