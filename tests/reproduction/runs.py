@@ -41,8 +41,13 @@ def pretend(run, metrics=None, svm_metrics=None):
     (run.path / "test").mkdir()
     for name, content in (("metrics.json", metrics), ("svm.json", svm_metrics)):
         if content:
-            content = content | {"weights_sha256": run.folder.digest()}
-            (run.path / "test" / name).write_text(json.dumps(content))
+            write_results(run, content, name)
+
+
+def write_results(run, content, name="metrics.json"):
+    """Writes what evaluation of the run's weights leaves."""
+    content = content | {"weights_sha256": run.folder.digest()}
+    (run.path / "test" / name).write_text(json.dumps(content))
 
 
 def plan_of(name, recipe, seeds=1, scenes=None):

@@ -1,6 +1,5 @@
 """Run folders, the recipe they share, and the commands that make them."""
 
-import json
 import os
 import re
 import shlex
@@ -15,7 +14,7 @@ from reproduction import listing
 from reproduction.recipe import Recipe, differences, resolve
 from reproduction.request import Request
 from reproduction.runs import experiments_of, figure_experiments, make_run
-from tests.reproduction.runs import TINY, plan_of, pretend, scene_metrics
+from tests.reproduction.runs import TINY, plan_of, pretend, scene_metrics, write_results
 
 
 def test_run_folders_differ_wherever_the_configuration_does():
@@ -109,7 +108,7 @@ def test_what_a_run_still_needs(recipe, tmp_path):
     assert run.missing() == ["svm"]
     (run.path / "test/svm.json").write_text("{")  # broken off while it was written
     assert run.state == "not evaluated"
-    (run.path / "test/svm.json").write_text(json.dumps({"weights_sha256": run.folder.digest()}))
+    write_results(run, {}, "svm.json")
     assert run.state == "done"
     later = time.time() + 10  # as after a checkout or a copy: these are the same weights
     os.utime(run.folder.weights("best"), (later, later))

@@ -1,6 +1,5 @@
 """What is run, in which order, and what is told of what fails; the linear SVM."""
 
-import json
 import subprocess
 import time
 
@@ -10,7 +9,7 @@ import pytest
 from errors import UserError
 from reproduction import svm, work
 from reproduction.request import Request
-from tests.reproduction.runs import plan_of, pose_metrics, pretend
+from tests.reproduction.runs import plan_of, pose_metrics, pretend, write_results
 
 
 def test_a_failed_run_is_told_in_its_cell_and_the_others_go_on(recipe, monkeypatch, tmp_path):
@@ -27,7 +26,7 @@ def test_a_failed_run_is_told_in_its_cell_and_the_others_go_on(recipe, monkeypat
         if words[0] == "train.py":
             pretend(run)
         else:
-            (run.path / "test/metrics.json").write_text(json.dumps(pose_metrics(0.1, 4.0)))
+            write_results(run, pose_metrics(0.1, 4.0))
         return None
 
     monkeypatch.setattr(work, "execute", execute)
