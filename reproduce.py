@@ -16,6 +16,8 @@ from errors import UserError, run_script
 from experiments import FIGURES, PAPERS, TABLES
 from reproduction.recipe import Recipe, define_flags, train_flag_names
 
+COMMAND = shlex.join(["python", "reproduce.py", *sys.argv[1:]])
+
 absl_flags.DEFINE_list("table", [], f"Tables: {', '.join(TABLES)}.")
 absl_flags.DEFINE_list("paper", [], f"All tables of a paper: {', '.join(PAPERS)}.")
 absl_flags.DEFINE_list("figure", [], f"Figures: {', '.join(FIGURES)}.")
@@ -57,14 +59,9 @@ def main(arguments: list[str]) -> None:
     if values.dry_run:
         print("\n".join(listing.dry_run(list(request.plan.values()), request.missing)))
         return
-    command = shlex.join(["python", "reproduce.py", *sys.argv[1:]])
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        complete = request.run() if values.train else request.leave()
-        print("\n" + request.write(command, _output(values)))
-    except KeyboardInterrupt:
-        print(f"\nstopped; this goes on from here: {command}", file=sys.stderr)
-        sys.exit(130)
+    complete = request.run() if values.train else request.leave()
+    print("\n" + request.write(COMMAND, _output(values)))
     if not complete:
         sys.exit(1)
 
@@ -87,4 +84,4 @@ def _check(values: absl_flags.FlagValues) -> None:
 
 
 if __name__ == "__main__":
-    run_script(main)
+    run_script(main, f"stopped; this goes on from here: {COMMAND}")

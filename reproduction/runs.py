@@ -1,6 +1,5 @@
 """Runs: an experiment with a seed and a recipe; its folder, its commands, how far it has come."""
 
-import functools
 import hashlib
 import json
 import shlex
@@ -117,16 +116,13 @@ def make_run(experiment: Experiment, seed: int, recipe: Recipe, svm: bool = Fals
     config = resolve(arguments)
     told = {name: value for name, value in config.items() if name not in NOT_IN_CONFIG}
     if told.get("pretrained"):
-        told["pretrained"] = _digest(Path(told["pretrained"]))
+        # A file of weights is known by its content wherever it lies.
+        told["pretrained"] = sha256(Path(told["pretrained"]))
     digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:8]
     path = Path(recipe.runs_dir) / f"{experiment.name}-s{seed}-{digest}"
     arguments.append(f"--run_dir={path}")
     config["run_dir"] = str(path)
     return Run(experiment, seed, path, tuple(arguments), recipe.data_dir, svm, config)
-
-
-# A file of weights is known by its content wherever it lies; a table asks for each of its runs.
-_digest = functools.cache(sha256)
 
 
 def experiments_of(table: Table, rows: Iterable[Row]) -> dict[Experiment, bool]:

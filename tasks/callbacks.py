@@ -158,8 +158,10 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
 
 def has_stopped(past: list[dict[str, str]], monitor: str, patience: int) -> bool:
     """Whether `EarlyStopping` ended a training whose history is `past`."""
-    values = [float(row[monitor]) for row in past]
-    return bool(values) and len(values) - 1 - values.index(min(values)) >= patience
+    stopping = EarlyStopping(past, monitor, patience)
+    stopping.set_model(keras.Model())
+    stopping.on_train_begin()
+    return stopping.wait >= patience
 
 
 def read_history(path: Path) -> list[dict[str, str]]:

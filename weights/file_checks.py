@@ -1,6 +1,7 @@
 """What stands in a file, by its first bytes; and files that appear whole or not at all."""
 
 import contextlib
+import functools
 import hashlib
 import os
 from collections.abc import Iterator
@@ -83,6 +84,13 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def sha256(path: Path) -> str:
-    """The file's SHA-256 in hexadecimal digits."""
-    with reading(path), path.open("rb") as file:
+    """The file's SHA-256 in hexadecimal digits; one that has not changed is read once."""
+    with reading(path):
+        status = path.stat()
+        return _sha256(path, status.st_size, status.st_mtime_ns)
+
+
+@functools.cache
+def _sha256(path: Path, size: int, modified: int) -> str:
+    with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

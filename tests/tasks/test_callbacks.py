@@ -131,7 +131,7 @@ def test_early_stopping_counts_the_epochs_before_the_break(broken_at):
 
 def test_a_run_broken_off_after_early_stopping_has_nothing_to_train():
     values = [1.0, 0.8, 0.9, 0.85, 0.95, 0.7]
-    past = [{"val_loss": str(value)} for value in values]
+    past = [{"epoch": str(k), "val_loss": str(x)} for k, x in enumerate(values)]
     stopped = [callbacks.has_stopped(past[:epochs], "val_loss", 3) for epochs in range(6)]
     assert stopped == [False, False, False, False, False, True]
 
