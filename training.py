@@ -53,7 +53,7 @@ def train(config: dict) -> RunFolder:
     task = build_task(run.config)
     if config.get("freeze"):
         task.network.trunk.freeze(config["freeze"])
-    task.compile(optimizer=make_optimizer(config, steps_per_epoch), jit_compile=False)
+    compile_task(task, config, steps_per_epoch)
     backup = callbacks.Backup(run.path / "backup")
     first_epoch = restore(backup, task)
     if first_epoch:
@@ -155,6 +155,13 @@ def describe_data(
         network["classes"] = len(training.classes)
         facts["class_names"] = list(training.classes)
     return facts
+
+
+def compile_task(task: Task, config: dict, steps_per_epoch: int) -> None:
+    """Makes the task, whose frozen parts are frozen already, ready to be trained."""
+    task.compile(make_optimizer(config, steps_per_epoch), jit_compile=False)
+    # Adam's moments, if they came to be in the first step, would have its graph traced twice.
+    task.optimizer.build(task.trainable_variables)
 
 
 def make_optimizer(config: dict, steps_per_epoch: int) -> keras.optimizers.Optimizer:

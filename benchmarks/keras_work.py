@@ -19,7 +19,7 @@ from reproduction.recipe import resolve
 from run_folder import RunFolder, build_task
 from serving import load_float32
 from tasks.task import Task
-from training import make_optimizer
+from training import compile_task
 
 MATRIX = 4096  # side of the matrices whose product is the limit
 TESTED = 100  # images of a run
@@ -209,7 +209,7 @@ def make_task(settings: Settings, model: str, precision: str, flags: Sequence[st
     keras.utils.set_random_seed(0)
     config = make_config(settings, model, precision, flags)
     task = build_task(config)
-    task.compile(make_optimizer(config, steps_per_epoch=1000), jit_compile=False)
+    compile_task(task, config, steps_per_epoch=1000)
     return task
 
 
