@@ -81,10 +81,11 @@ class ConvLSTMCell(layers.Layer):
         """Four maps of C channels from the stack, in which each kernel size holds its own four."""
         kernels = len(self.kernel_sizes)
         _, height, width, _ = stacked.shape
-        # One axis for both of space: LiteRT slices five axes at most.
+        # One axis for both of space: LiteRT has five axes at most. Slices in place of `unstack`
+        # would each have a gradient as large as the stack.
         parts = ops.reshape(stacked, (-1, height * width, kernels, 4, self.hidden // kernels))
         shape = (-1, height, width, self.hidden)
-        return [ops.reshape(parts[:, :, :, gate], shape) for gate in range(4)]
+        return [ops.reshape(part, shape) for part in ops.unstack(parts, axis=3)]
 
     def compute_output_shape(self, glimpse_shape, hidden_shape, cell_shape):
         return hidden_shape, cell_shape
