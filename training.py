@@ -2,6 +2,8 @@
 
 import json
 import math
+import resource
+import sys
 from pathlib import Path
 
 import keras
@@ -83,7 +85,8 @@ def train(config: dict) -> RunFolder:
     if validation and hasattr(task.network, "calibrate"):
         calibrate(run, task, validation)
     epochs = history.epoch[-1] + 1 if history.epoch else first_epoch
-    (run.path / "finished.json").write_text(json.dumps({"epochs": epochs}) + "\n")
+    facts = {"epochs": epochs, "peak_memory_gib": peak_memory()}
+    (run.path / "finished.json").write_text(json.dumps(facts) + "\n")
     discard(run)
     print(f"{run.path} is finished: evaluate it with python eval.py --run_dir={run.path}")
     return run
@@ -115,6 +118,12 @@ def make_batches(
         training.train_batches(size, config["seed"], first_epoch, **options),
         validation.test_batches(size) if validation else None,
     )
+
+
+def peak_memory() -> float:
+    """The most memory that this process has had so far, GiB."""
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30, 3)
 
 
 def calibrate(run: RunFolder, task: Task, validation: Split) -> None:

@@ -110,6 +110,23 @@ def training(precision: str, wanted: float) -> Group:
     )
 
 
+def frozen(precision: str, wanted: float) -> Group:
+    """Training of the attention on kept features of a frozen trunk, against that of the whole."""
+    names = (JOINT, MULTI)
+    whole = {name: ours(name, precision) for name in names}
+    kept = {
+        name: dataclasses.replace(
+            case, name=f"{case.name}, frozen", arguments=case.arguments | {"frozen": True}, calls=30
+        )
+        for name, case in whole.items()
+    }
+    ratios = [
+        Ratio(f"{name}, frozen against whole", kept[name].name, (whole[name].name,), wanted)
+        for name in names
+    ]
+    return Group(f"frozen-{precision}", (*whole.values(), *kept.values()), tuple(ratios))
+
+
 def inference(name: str, batch: int, precision: str, wanted: float | None) -> Group:
     """Answers to a batch of images, against PyTorch's."""
     forms = ("live", "saved_model", "litert") if batch == 1 else ("live", "saved_model")
@@ -153,6 +170,8 @@ GROUPS = {
     for group in (
         training("bfloat16", 2.0),
         training("float32", 1.7),
+        frozen("bfloat16", 20.0),
+        frozen("float32", 20.0),
         inference("latency", 1, "float32", 2.0),
         inference("inference-bfloat16", 40, "bfloat16", 1.8),
         inference("inference-float32", 40, "float32", None),

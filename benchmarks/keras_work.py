@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from benchmarks.settings import Settings, Work
+from data import features
 from data.sources import open_source
 from exported import LITERT, export_litert, export_saved_model, open_exported, open_litert
 from models.depth_on_demand import call_on_demand
@@ -26,7 +27,9 @@ TESTED = 100  # images of a run
 FACTS = {"initial_pose": [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0], "mean_rgb": [120.0, 110.0, 100.0]}
 
 
-def train(settings: Settings, model: str, precision: str, flags: Sequence[str] = ()) -> Work:
+def train(
+    settings: Settings, model: str, precision: str, flags: Sequence[str] = (), frozen: bool = False
+) -> Work:
     """A training step on a batch held in memory, the task's losses, metrics and Adam included.
 
     Args:
@@ -34,10 +37,14 @@ def train(settings: Settings, model: str, precision: str, flags: Sequence[str] =
         model: As --model.
         precision: As --mixed_precision.
         flags: Further flags of train.py.
+        frozen: Whether the trunk does not learn, and the batch is of its features, as kept.
     """
-    task = make_task(settings, model, precision, flags)
-    batch = (make_images(settings.batch, settings.side), make_poses(settings.batch))
-    batches = iter(tf.data.Dataset.from_tensors(batch).repeat())
+    task = make_task(settings, model, precision, flags, frozen)
+    batch = make_images(settings.batch, settings.side)
+    if frozen:
+        maps = tf.function(task.network.features)(batch)
+        batch = {tap: tf.cast(kept, features.DTYPE) for tap, kept in maps.items()}
+    batches = iter(tf.data.Dataset.from_tensors((batch, make_poses(settings.batch))).repeat())
     task.make_train_function()
     return Work(lambda: float(task.train_function(batches)["loss"]), settings.batch)
 
@@ -204,11 +211,15 @@ def make_config(
     return resolve(arguments) | {"network": FACTS} | empty
 
 
-def make_task(settings: Settings, model: str, precision: str, flags: Sequence[str] = ()) -> Task:
-    """A task as train.py compiles it, with new weights."""
+def make_task(
+    settings: Settings, model: str, precision: str, flags: Sequence[str] = (), frozen: bool = False
+) -> Task:
+    """A task as train.py compiles it, with new weights; `frozen` are those of the whole trunk."""
     keras.utils.set_random_seed(0)
     config = make_config(settings, model, precision, flags)
     task = build_task(config)
+    if frozen:
+        task.network.trunk.freeze(task.network.trunk.deepest)
     compile_task(task, config, steps_per_epoch=1000)
     return task
 

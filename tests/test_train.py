@@ -37,6 +37,9 @@ def test_training_then_evaluation_leave_the_promised_files(
     rows = history(run_dir)
     assert [row["epoch"] for row in rows] == ["0", "1"]
     assert {"val_pose_loss", "val_median_position_m"} <= rows[0].keys()
+    finished = json.loads((run_dir / "finished.json").read_text())
+    assert finished["epochs"] == 2
+    assert 0.2 < finished["peak_memory_gib"] < 16
     # A run that is finished stays as it is.
     before = (run_dir / "history.csv").read_bytes()
     again = run("train.py", environment, data, run_dir, f"--model={model}", "--epochs=2")

@@ -15,7 +15,8 @@ from tests.runs import make_run
 
 SMALL = Settings(side=32, batch=2, steps=2)
 CASES = {case.name: case for group in GROUPS.values() for case in group.cases}
-NAMES = ("posenet, float32", "posenet, float32, saved_model", "trunk")
+FROZEN = "joint_attention, float32, frozen"
+NAMES = ("posenet, float32", "posenet, float32, saved_model", "trunk", FROZEN)
 
 
 @pytest.fixture(autouse=True)
