@@ -152,7 +152,7 @@ def network_arguments(config: dict) -> dict:
     """The network's constructor arguments in a resolved configuration (without data's own)."""
     from models.networks import ATTENTION_NETWORKS
 
-    if config.get("task") in ("digit", "game"):
+    if config["task"] in ("digit", "game"):
         return _glimpse_arguments(config)
     arguments = {"dropout": config["dropout"], "l2": config["l2"], "seed": config["seed"]}
     if config["model"] in ATTENTION_NETWORKS:

@@ -123,7 +123,7 @@ def open_exported(path: str | Path) -> Predictor:
         raise UserError(f"{path / DESCRIPTION} lacks {', '.join(sorted(missing))}: {ADVICE}")
     if form == SAVED_MODEL:
         return Predictor(answer, description)
-    size, task = description["image_size"], description.get("task", "pose")
+    size, task = description["image_size"], description["task"]
     return Predictor(lambda images: answer(crops(images, size, task)), description)
 
 

@@ -47,7 +47,7 @@ def predict(
             cannot be written, or `overlays` of a model without attention maps.
     """
     description = predictor.description
-    task = description.get("task", "pose")
+    task = description["task"]
     if overlays and "attention" not in description["outputs"]:
         raise UserError(f"--overlays: {description['model']} makes no attention maps to draw")
     pictures = overlay_paths(images, Path(overlays).expanduser()) if overlays else {}
@@ -140,7 +140,7 @@ def _draw(
     description: dict,
     pictures: dict[str, Path],
 ) -> None:
-    task = description.get("task", "pose")
+    task = description["task"]
     inputs = crops(tf.constant(batch), description["image_size"], task).numpy()
     for row, name in enumerate(names):
         one = slice(row, row + 1)

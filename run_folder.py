@@ -139,7 +139,7 @@ def build_task(config: dict) -> Task:
     network = build_network(
         config["model"], **network_arguments(config), **config["network"], name="network"
     )
-    kind, arguments = TASKS[config.get("task", "pose")]
+    kind, arguments = TASKS[config["task"]]
     # A flag that a configuration lacks had no effect on it.
     given = {name: config[name] for name in arguments if name in config}
     task = kind(network, **given, name="task")
@@ -152,7 +152,7 @@ def input_shape(config: dict) -> tuple[int | None, ...]:
     """Of a batch that the network of a configuration is called on."""
     side = config["image_size"]
     shapes = {"digit": (side, side, 1), "game": (3,)}
-    return (None, *shapes.get(config.get("task"), (side, side, 3)))
+    return (None, *shapes.get(config["task"], (side, side, 3)))
 
 
 def load_network(run: RunFolder, weights: str = "best") -> keras.Model:

@@ -147,7 +147,7 @@ def _answers(outputs: dict) -> dict:
 
 def task_of(run: RunFolder) -> str:
     """`pose`, `scene`, `digit` or `game`."""
-    return run.config.get("task", "pose")
+    return run.config["task"]
 
 
 def _grey(images: tf.Tensor) -> tf.Tensor:

@@ -47,7 +47,7 @@ def comparison(config: dict, metrics: dict) -> list[str]:
 
 
 def _task(config: dict):
-    return TASKS[config.get("task", "pose")]
+    return TASKS[config["task"]]
 
 
 def _load(run: RunFolder, source: Source, split: str) -> AnySplit:

@@ -50,9 +50,9 @@ class BayesianPoseNet(PoseNet):
         """
         self.uncertainty_scale.assign(error_per_spread)
 
-    def answer(self, described, training):
+    def regress(self, described, training):
         if training:
-            return super().answer(described, training)
+            return super().regress(described, training)
         kept = keras.random.dropout(
             ops.ones((self.samples, self.features)), self.dropout.rate, seed=MASKS
         )

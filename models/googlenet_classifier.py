@@ -1,15 +1,15 @@
 """GoogLeNet (Szegedy et al. 2015) as the classifier that it was made as."""
 
 import keras
-from keras import layers, ops
+from keras import layers
 
-from models.auxiliary_head import AUXILIARY_TAPS, AuxiliaryHead
 from models.class_head import ClassHead
-from models.googlenet import CHANNELS, STRIDES, GoogLeNet
+from models.googlenet import CHANNELS
+from models.headed_googlenet import HeadedGoogLeNet
 
 
 @keras.saving.register_keras_serializable("whatwhere")
-class GoogLeNetClassifier(keras.Model):
+class GoogLeNetClassifier(HeadedGoogLeNet):
     """RGB images [B, S, S, 3] in 0..255 to {`logits`: [B, K]}; in training `auxiliary` too.
 
     5b is averaged over space, then dropout and one dense layer. Two auxiliary classifiers at 4a
@@ -32,45 +32,20 @@ class GoogLeNetClassifier(keras.Model):
         seed=None,
         **kwargs,
     ):
-        super().__init__(**kwargs)
-        self._config = {
-            "classes": classes,
-            "dropout": dropout,
-            "mean_rgb": tuple(float(value) for value in mean_rgb),
-            "l2": l2,
-            "seed": seed,
-        }
-        regularizer = keras.regularizers.L2(l2) if l2 else None
-        self.trunk = GoogLeNet(mean_rgb, l2=l2, name="trunk")
+        config = {
+            "classes": classes, "dropout": dropout, "mean_rgb": mean_rgb, "l2": l2, "seed": seed,
+        }  # fmt: skip
+        super().__init__(config, **kwargs)
         self.dropout = layers.Dropout(dropout, seed=seed, dtype="float32", name="dropout")
-        self.head = ClassHead(classes, regularizer, name="class_head")
-        self.auxiliary_heads = [
-            AuxiliaryHead(
-                ClassHead(classes, regularizer, name="class_head"),
-                regularizer, seed, name=f"auxiliary_head_{tap}",
-            )
-            for tap in AUXILIARY_TAPS
-        ]  # fmt: skip
+        self.head = self._new_head()
+        self.add_auxiliary_heads(self._new_head)
+
+    def _new_head(self):
+        return ClassHead(self._config["classes"], self.regularizer, name="class_head")
 
     def build(self, input_shape):
-        _, height, width, _ = input_shape
-        self.trunk.build(input_shape)
-        self.trunk.built = True
+        super().build(input_shape)
         self.head.build((None, CHANNELS["5b"]))
-        for tap, head in zip(AUXILIARY_TAPS, self.auxiliary_heads, strict=True):
-            stride = STRIDES[tap]
-            head.build((None, height // stride, width // stride, CHANNELS[tap]))
 
-    def call(self, images, training=False):
-        maps = self.trunk(images)
-        pooled = ops.mean(ops.cast(maps["5b"], "float32"), axis=(1, 2))
-        outputs = {"logits": self.head(self.dropout(pooled, training=training))}
-        if training:
-            outputs["auxiliary"] = [
-                head(maps[tap], training=True)
-                for tap, head in zip(AUXILIARY_TAPS, self.auxiliary_heads, strict=True)
-            ]
-        return outputs
-
-    def get_config(self):
-        return {**super().get_config(), **self._config}
+    def answer(self, pooled, training):
+        return {"logits": self.head(self.dropout(pooled, training=training))}

@@ -24,11 +24,10 @@ class LSTMPoseNet(PoseNet):
     def __init__(self, units=256, **kwargs):
         super().__init__(**kwargs)
         self._config["units"] = units
-        regularizer = self.dense.kernel_regularizer
         self.readers = [
             layers.LSTM(
-                units, go_backwards=backwards, kernel_regularizer=regularizer,
-                recurrent_regularizer=regularizer, dtype="float32", name=f"lstm_{direction}",
+                units, go_backwards=backwards, kernel_regularizer=self.regularizer,
+                recurrent_regularizer=self.regularizer, dtype="float32", name=f"lstm_{direction}",
             )
             for direction, backwards in (
                 ("down", False), ("up", True), ("right", False), ("left", True),
@@ -41,14 +40,14 @@ class LSTMPoseNet(PoseNet):
         for reader, shape in zip(self.readers, self._shapes(), strict=True):
             reader.build((None, *shape))
 
-    def answer(self, described, training):
+    def regress(self, described, training):
         table = ops.reshape(ops.cast(described, "float32"), (-1, ROWS, COLUMNS))
         columns = ops.transpose(table, (0, 2, 1))
         seen = [
             reader(cells)
             for reader, cells in zip(self.readers, (table, table, columns, columns), strict=True)
         ]
-        return super().answer(ops.concatenate(seen, axis=-1), training)
+        return super().regress(ops.concatenate(seen, axis=-1), training)
 
     def _shapes(self):
         assert ROWS * COLUMNS == WIDTH

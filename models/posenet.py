@@ -1,17 +1,17 @@
 """PoseNet (Kendall et al. 2015): GoogLeNet, averaged, regressed to a pose."""
 
 import keras
-from keras import layers, ops
+from keras import layers
 
-from models.auxiliary_head import AUXILIARY_TAPS, AuxiliaryHead
-from models.googlenet import CHANNELS, STRIDES, GoogLeNet
+from models.googlenet import CHANNELS
+from models.headed_googlenet import HeadedGoogLeNet
 from models.pose_head import PoseHead
 
 WIDTH = 2048
 
 
 @keras.saving.register_keras_serializable("whatwhere")
-class PoseNet(keras.Model):
+class PoseNet(HeadedGoogLeNet):
     """RGB images [B, S, S, 3] in 0..255 to {`pose`: [B, 7]}; in training also `auxiliary`.
 
     5b is averaged over space, then a dense layer of 2048, dropout and the pose. Two auxiliary
@@ -39,51 +39,30 @@ class PoseNet(keras.Model):
         seed=None,
         **kwargs,
     ):
-        super().__init__(**kwargs)
-        self._config = {
+        config = {
             "dropout": dropout,
             "initial_pose": tuple(float(value) for value in initial_pose),
-            "mean_rgb": tuple(float(value) for value in mean_rgb),
+            "mean_rgb": mean_rgb,
             "l2": l2,
             "seed": seed,
         }
-        regularizer = keras.regularizers.L2(l2) if l2 else None
-        self.trunk = GoogLeNet(mean_rgb, l2=l2, name="trunk")
-        self.dense = layers.Dense(WIDTH, "relu", kernel_regularizer=regularizer, name="dense")
+        super().__init__(config, **kwargs)
+        self.dense = layers.Dense(WIDTH, "relu", kernel_regularizer=self.regularizer, name="dense")
         self.dropout = layers.Dropout(dropout, seed=seed, name="dropout")
-        self.head = PoseHead(initial_pose, regularizer, name="pose_head")
-        self.auxiliary_heads = [
-            AuxiliaryHead(
-                PoseHead(initial_pose, regularizer, name="pose_head"),
-                regularizer, seed, name=f"auxiliary_head_{tap}",
-            )
-            for tap in AUXILIARY_TAPS
-        ]  # fmt: skip
+        self.head = self._new_head()
+        self.add_auxiliary_heads(self._new_head)
+
+    def _new_head(self):
+        return PoseHead(self._config["initial_pose"], self.regularizer, name="pose_head")
 
     def build(self, input_shape):
-        _, height, width, _ = input_shape
-        self.trunk.build(input_shape)
-        self.trunk.built = True
+        super().build(input_shape)
         self.dense.build((None, CHANNELS["5b"]))
         self.head.build((None, self.features))
-        for tap, head in zip(AUXILIARY_TAPS, self.auxiliary_heads, strict=True):
-            stride = STRIDES[tap]
-            head.build((None, height // stride, width // stride, CHANNELS[tap]))
 
-    def call(self, images, training=False):
-        maps = self.trunk(images)
-        pooled = ops.mean(ops.cast(maps["5b"], "float32"), axis=(1, 2))
-        outputs = self.answer(self.dense(pooled), training)
-        if training:
-            outputs["auxiliary"] = [
-                head(maps[tap], training=True)
-                for tap, head in zip(AUXILIARY_TAPS, self.auxiliary_heads, strict=True)
-            ]
-        return outputs
+    def answer(self, pooled, training):
+        return self.regress(self.dense(pooled), training)
 
-    def answer(self, described, training):
+    def regress(self, described, training):
         """From the dense layer's [B, 2048] to the outputs."""
         return {"pose": self.head(self.dropout(described, training=training), training=training)}
-
-    def get_config(self):
-        return {**super().get_config(), **self._config}

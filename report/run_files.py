@@ -79,7 +79,7 @@ def read_split(path: Path, split: str) -> SplitResults:
     evaluate = f"run eval.py --run_dir={path} --split={split}"
     config = read_json(path / "config.json", "name the folder of a run of train.py")
     metrics = read_json(folder / "metrics.json", evaluate)
-    read, choose = _TASKS[config.get("task", "pose")]
+    read, choose = _TASKS[config["task"]]
     predictions = read(folder / "predictions.csv", config)
     if not predictions.names:
         raise UserError(f"{folder / 'predictions.csv'} holds no image; {evaluate} again")

@@ -98,7 +98,7 @@ def test_bayesian_samples_are_those_of_dropout():
     kernel = np.zeros((2048, 7), np.float32)
     kernel[:50, :3] = rng.normal(size=(50, 3))
     network.head.regress.set_weights([kernel, np.array(MEAN_POSE, np.float32)])
-    found = arrays(network.answer(features, training=False))
+    found = arrays(network.regress(features, training=False))
     parts = features[0, :, None] * kernel[:, :3]
     variance = 0.4 / 0.6 * np.square(parts).sum(0)
     off = np.abs(found["pose"][0, :3] - (np.array(MEAN_POSE[:3]) + parts.sum(0)))
