@@ -83,6 +83,8 @@ def resolve() -> dict:
     if config["focal_length"] is None:
         known = config["scene"] in dataset.scenes
         config["focal_length"] = dataset.focal_length if known else 0.0
+    if config["mixed_precision"] == "auto" and config["task"] not in ("pose", "scene"):
+        config["mixed_precision"] = "none"
     if config["mirror"] is None:
         config["mirror"] = config["task"] == "scene"
     if config["pretrained"]:

@@ -8,7 +8,7 @@ from absl import flags
 from errors import UserError
 
 FLAGS = flags.FLAGS
-PRECISIONS = ("none", "bfloat16", "float16")
+PRECISIONS = ("auto", "none", "bfloat16", "float16")
 SCHEDULES = ("constant", "cosine")
 
 # Flags that say where things are or how to show them; a run may go on under other values.
@@ -190,7 +190,11 @@ def define_training() -> None:
         "as in testing; before it the noise fades. 0 keeps it, as the thesis does.",
     )  # fmt: skip
     flags.DEFINE_integer("early_stopping", 0, "Epochs without a better validation; 0 never stops.")
-    flags.DEFINE_enum("mixed_precision", "none", PRECISIONS, "Precision of the layers' work.")
+    flags.DEFINE_enum(
+        "mixed_precision", "none", PRECISIONS, "Precision of the layers' work; gate, losses and "
+        "weights are float32. auto is bfloat16 for photographs where the processor has it, else "
+        "none; a run goes on in what it began with.",
+    )  # fmt: skip
     flags.DEFINE_integer("seed", 0, "Of weights, order, crops, noise and the synthetic scene.")
     flags.DEFINE_integer("verbose", 1, "1: progress bar, 2: a line an epoch, 0: silent.")
 

@@ -14,6 +14,7 @@ from configuration import network_arguments
 from errors import UserError
 from flags import NOT_IN_CONFIG
 from models.networks import build_network
+from processor import best_precision
 from tasks.catch import CatchTask
 from tasks.pose import PoseTask
 from tasks.ram import RAMTask
@@ -58,7 +59,11 @@ class RunFolder:
         config = config | {"versions": _versions(), "git_revision": _git_revision()}
         try:
             path.mkdir(parents=True, exist_ok=True)
-            if not (path / "config.json").exists():
+            begun = (path / "config.json").exists()
+            if config["mixed_precision"] == "auto":
+                began = cls.open(path).config["mixed_precision"] if begun else best_precision()
+                config["mixed_precision"] = began
+            if not begun:
                 if any(path.iterdir()):
                     raise UserError(f"{path} is not empty and holds no run: give another --run_dir")
                 _write_json(path / "config.json", config)

@@ -60,16 +60,12 @@ def write_report(run_path: Path, split: str) -> Path:
     _add_summary(page, results, games)
     _add_games(page, results, games)
     _add_looks(page, results, games)
-    sections.add_training(
+    return sections.finish(
         page,
         results,
         "In training the player draws its actions and places by chance, in validation it takes the "
         "most likely ones, in games that it never trains on.",
     )
-    sections.add_configuration(page, results)
-    path = results.folder / "report.html"
-    path.write_text(page.html(), encoding="utf-8")
-    return path
 
 
 def read_run(path: Path, split: str) -> tuple[SplitResults, Games]:

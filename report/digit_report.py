@@ -45,11 +45,7 @@ def write_report(run_path: Path, split: str) -> Path:
         _add_glimpses(page, results, glimpses)
     _add_mistakes(page, results, chosen["mistakes"])
     _add_classes(page, results)
-    sections.add_training(page, results, sections.HELD_OUT.format("parts of the training set"))
-    sections.add_configuration(page, results)
-    path = results.folder / "report.html"
-    path.write_text(page.html(), encoding="utf-8")
-    return path
+    return sections.finish(page, results, sections.HELD_OUT.format("parts of the training set"))
 
 
 def _add_summary(page: Page, results: SplitResults, glimpses: Glimpses | None) -> None:

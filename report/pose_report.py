@@ -50,11 +50,7 @@ def write_report(run_path: Path, split: str) -> Path:
         lambda row: _attention_caption(results, row),
         "its errors",
     )
-    sections.add_training(page, results, sections.HELD_OUT.format("training sequences"))
-    sections.add_configuration(page, results)
-    path = results.folder / "report.html"
-    path.write_text(page.html(), encoding="utf-8")
-    return path
+    return sections.finish(page, results, sections.HELD_OUT.format("training sequences"))
 
 
 def _add_summary(page: Page, results: SplitResults) -> None:

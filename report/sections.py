@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -109,8 +110,20 @@ def add_attention(
         )
 
 
-def add_training(page: Page, results: SplitResults, validation: str) -> None:
-    """Adds the curves of the history; `validation` is a sentence on those of the validation."""
+def finish(page: Page, results: SplitResults, validation: str) -> Path:
+    """Adds what ends every report, and writes it; returns the path of report.html.
+
+    `validation` is a sentence on the curves of the validation.
+    """
+    _add_training(page, results, validation)
+    page.heading("Configuration")
+    page.table([(name, _setting(results.config[name])) for name in results.config])
+    path = results.folder / "report.html"
+    path.write_text(page.html(), encoding="utf-8")
+    return path
+
+
+def _add_training(page: Page, results: SplitResults, validation: str) -> None:
     figure = training_figure(read_history(results.path / "history.csv"))
     if figure is None:
         return
@@ -121,12 +134,6 @@ def add_training(page: Page, results: SplitResults, validation: str) -> None:
         f"By epoch. {validation} Curves that spread over more than a factor of ten are on a "
         "logarithmic scale.",
     )
-
-
-def add_configuration(page: Page, results: SplitResults) -> None:
-    """Adds every setting of the run."""
-    page.heading("Configuration")
-    page.table([(name, _setting(results.config[name])) for name in results.config])
 
 
 def _setting(value: object) -> str:
