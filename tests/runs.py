@@ -57,7 +57,8 @@ def make_run(path: Path, **flags) -> RunFolder:
         flags: Entries of config.json that differ from a small `joint_attention` of images 64 x 64.
     """
     config = {
-        "dataset": "synthetic", "scene": "room", "data_dir": None, "run_dir": str(path),
+        "task": "pose", "dataset": "synthetic", "scene": "room", "data_dir": None,
+        "run_dir": str(path),
         "skip_bad": False, "image_size": 64, "validation_fraction": 0.1,
         "model": "joint_attention", "steps": 3, "layers": LAYERS, "grid": 2,
         "attention": "multi_convolutional", "activation": "leaky_relu", "depth": 8, "hidden": 8,

@@ -142,6 +142,7 @@ def write_run(
     }
     (test / "metrics.json").write_text(json.dumps(metrics))
     config = {
+        "task": "pose",
         "dataset": "7scenes",
         "scene": scene,
         "data_dir": "data",
