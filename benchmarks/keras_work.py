@@ -128,11 +128,12 @@ def infer(settings: Settings, model: str, precision: str, batch: int, form: str)
         form: "live": the network, called in a graph; "saved_model" and "litert": as `export.py`
             writes it, of which a SavedModel prepares its images as well.
     """
-    task = make_task(settings, model, precision)
+    keras.utils.set_random_seed(0)
+    config = make_config(settings, model, precision)
+    task = build_task(config)
     images = tf.cast(make_images(batch, settings.side), tf.uint8)
     network = task.network
     if form != "live":
-        config = make_config(settings, model, precision)
         return Work(_exported(settings, config, task, images, form), batch)
     call = tf.function(
         lambda x: network(x, training=False), input_signature=[tf.TensorSpec(images.shape, "uint8")]
