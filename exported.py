@@ -110,7 +110,7 @@ def open_exported(path: str | Path) -> Predictor:
         raise UserError(f"{path} holds no exported model: {ADVICE}")
     try:
         description = json.loads((path / DESCRIPTION).read_text())
-        needed = {"layers", "outputs", "image_size"}
+        needed = {"task", "layers", "outputs", "image_size"}
         if "logits" in description.get("outputs", ()):
             needed.add("classes")
         missing = needed - description.keys()

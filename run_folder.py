@@ -84,8 +84,9 @@ class RunFolder:
         path = Path(path).expanduser()
         try:
             config = json.loads((path / "config.json").read_text())
-            if "network" not in config:
-                raise ValueError("it names no network")
+            for name in ("network", "task"):
+                if name not in config:
+                    raise ValueError(f"it names no {name}")
         except FileNotFoundError as error:
             raise UserError(f"{path} holds no run: train one with --run_dir={path}") from error
         except (OSError, ValueError) as error:

@@ -229,6 +229,10 @@ class TestAfterTraining:
     def test_broken_configuration(self, run):
         (run.path / "config.json").write_text(json.dumps(run.config)[:100])
         assert "config.json" in sentence(RunFolder.open, run.path)
+        for name in ("network", "task"):
+            rest = {key: value for key, value in run.config.items() if key != name}
+            (run.path / "config.json").write_text(json.dumps(rest))
+            assert f"it names no {name}" in sentence(RunFolder.open, run.path)
 
     def test_images_that_are_gone(self, run, scene):
         shutil.rmtree(scene)

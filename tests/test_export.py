@@ -197,3 +197,7 @@ def test_an_export_of_scenes_without_its_classes_is_named(exported, tmp_path):
     (tmp_path / "model.json").write_text(json.dumps(description))
     with pytest.raises(UserError, match=r"model\.json lacks classes"):
         open_exported(tmp_path)
+    del description["task"]
+    (tmp_path / "model.json").write_text(json.dumps(description))
+    with pytest.raises(UserError, match=r"model\.json lacks classes, task"):
+        open_exported(tmp_path)
