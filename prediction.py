@@ -13,7 +13,9 @@ from PIL import Image
 
 from data.images import prepare
 from errors import UserError
+from report import style
 from report.attention_figures import attention_panel
+from report.glimpse_figures import path_figure
 from serving import Predictor, crops
 from tasks.pose_results import UNCERTAINTY_COLUMNS, chosen_layers, layer_columns
 
@@ -23,6 +25,7 @@ COLUMNS = {
     "scene": ("class", "probability"),
     "digit": ("digit", "probability"),
 }
+LOOKS = {"attention", "locations"}  # outputs that say where a network looks
 
 
 def predict(
@@ -44,12 +47,12 @@ def predict(
 
     Raises:
         UserError: A bad image (the rows before it are written), no good image at all, a file that
-            cannot be written, or `overlays` of a model without attention maps.
+            cannot be written, or `overlays` of a model without attention.
     """
     description = predictor.description
     task = description["task"]
-    if overlays and "attention" not in description["outputs"]:
-        raise UserError(f"--overlays: {description['model']} makes no attention maps to draw")
+    if overlays and not LOOKS & description["outputs"].keys():
+        raise UserError(f"--overlays: {description['model']} has no attention to draw")
     pictures = overlay_paths(images, Path(overlays).expanduser()) if overlays else {}
     gates = description["outputs"].get("layer_gates")
     steps = gates["shape"][1] if gates else 0
@@ -140,20 +143,32 @@ def _draw(
     description: dict,
     pictures: dict[str, Path],
 ) -> None:
-    task = description["task"]
-    inputs = crops(tf.constant(batch), description["image_size"], task).numpy()
+    inputs = crops(tf.constant(batch), description["image_size"], description["task"]).numpy()
     for row, name in enumerate(names):
-        one = slice(row, row + 1)
-        gates = outputs["layer_gates"][one] if "layer_gates" in outputs else None
-        panel = attention_panel(
-            inputs[one], gates, outputs["attention"][one], description["layers"]
-        )
+        one = {key: value[row : row + 1] for key, value in outputs.items()}
+        picture = _picture(inputs[row : row + 1], one, description)
         try:
             pictures[name].parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(panel).save(pictures[name])
+            Image.fromarray(picture).save(pictures[name])
         except OSError as error:
             reason = error.strerror or error
             raise UserError(f"--overlays: {pictures[name]} cannot be written: {reason}") from error
+
+
+def _picture(image: np.ndarray, outputs: dict[str, np.ndarray], description: dict) -> np.ndarray:
+    """Where a network looks in the one image of a batch, uint8 [h, w, 3]: its maps, or its glimpses
+    with the answer after each."""
+    if "attention" in outputs:
+        layers = description["layers"]
+        return attention_panel(image, outputs.get("layer_gates"), outputs["attention"], layers)
+    answers = [
+        [description["classes"][label] for label in labels]
+        for labels in outputs["logits_by_glimpse"].argmax(axis=-1)
+    ]
+    size, scales = description["glimpse_size"], description["scales"]
+    return style.pixels(
+        path_figure(image[..., 0], outputs["locations"], size, scales, [""], answers)
+    )
 
 
 def _rows_to(output: str | None):

@@ -5,12 +5,13 @@ import json
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageColor
 
 from data.sources import open_source
 from errors import UserError
 from evaluation.evaluate import comparison, evaluate
 from exported import export_litert, export_onnx, export_saved_model, open_exported
+from report.glimpse_figures import PATH
 from reproduction.recipe import resolve
 from run_folder import RunFolder
 from serving import open_run
@@ -144,11 +145,15 @@ def test_predictions_live_and_exported_are_those_of_the_evaluation(ram, tmp_path
 def test_predict_reads_image_files(ram, tmp_path):
     run, _ = ram
     Image.fromarray(DIGITS["test"][0][0]).save(tmp_path / "digit.png")
-    done = script("predict.py", f"--run_dir={run.path}", str(tmp_path / "digit.png"))
+    words = [f"--run_dir={run.path}", f"--overlays={tmp_path}", str(tmp_path / "digit.png")]
+    done = script("predict.py", *words)
     assert done.returncode == 0, done.stderr
     header, row = done.stdout.strip().splitlines()
     assert header == "image,digit,probability"
     assert row.split(",")[1] in set("0123456789")
+    drawn = np.asarray(Image.open(tmp_path / "digit.png.attention.png"))
+    path = np.array(ImageColor.getrgb(PATH))
+    assert (np.abs(drawn - path).max(axis=-1) < 8).sum() > 20
 
 
 @pytest.mark.parametrize("model", ["fully_connected", "convolutional"])

@@ -134,7 +134,7 @@ def test_a_model_without_gates_or_maps(tmp_path, photographs, capsys):
     predict(posenet, photographs[:1])
     header, names, _ = rows(capsys.readouterr().out)
     assert (header, names) == (HEADER, photographs[:1])
-    with pytest.raises(UserError, match="posenet makes no attention maps"):
+    with pytest.raises(UserError, match="posenet has no attention"):
         predict(posenet, photographs, overlays=str(tmp_path / "pictures"))
 
 
@@ -179,7 +179,7 @@ def test_a_scene_network_without_gates_or_maps(tmp_path, photographs, capsys):
     assert row[0] == photographs[0]
     assert row[1] in CLASSES
     assert 1 / len(CLASSES) <= float(row[2]) <= 1
-    with pytest.raises(UserError, match="googlenet makes no attention maps"):
+    with pytest.raises(UserError, match="googlenet has no attention"):
         predict(googlenet, photographs, overlays=str(tmp_path / "pictures"))
 
 
