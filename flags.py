@@ -191,7 +191,7 @@ def define_training() -> None:
     )  # fmt: skip
     flags.DEFINE_integer("early_stopping", 0, "Epochs without a better validation; 0 never stops.")
     flags.DEFINE_enum(
-        "mixed_precision", "none", PRECISIONS, "Precision of the layers' work; gate, losses and "
+        "mixed_precision", "auto", PRECISIONS, "Precision of the layers' work; gate, losses and "
         "weights are float32. auto is bfloat16 for photographs where the processor has it, else "
         "none; a run goes on in what it began with.",
     )  # fmt: skip

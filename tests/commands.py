@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 TINY = [
     "--image_size=64", "--grid=2", "--depth=8", "--hidden=8", "--gate_embedding=4",
-    "--batch_size=4", "--verbose=0",
+    "--batch_size=4", "--mixed_precision=none", "--verbose=0",
 ]  # fmt: skip
 # The trunk goes no deeper than the deepest layer: what does not depend on it is tried without.
 SHALLOW = "--layers=3a,3b"

@@ -1,6 +1,7 @@
 """What has to stand before Keras is imported, and fixtures of several files."""
 
 import os
+import sys
 
 import pytest
 
@@ -9,6 +10,14 @@ if os.environ.get("KERAS_BACKEND") == "jax":
     # JAX compiles each small operation by itself: without optimising, a network is ready in a
     # fifth of the time.
     os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+
+
+@pytest.fixture(autouse=True)
+def float32_afterwards():
+    """Leaves no test the precision of a network that the one before has made."""
+    yield
+    if keras := sys.modules.get("keras"):
+        keras.config.set_dtype_policy("float32")
 
 
 @pytest.fixture(scope="module")

@@ -27,6 +27,7 @@ FLAGS = [
     "--image_size=64", "--grid=2", "--depth=8", "--hidden=8", "--batch_size=4", "--verbose=0",
     "--steps=1", "--layers=3a,3b", "--freeze=3b", "--cached_crops=2", f"--epochs={EPOCHS}",
     "--learning_rate=1e-3", "--lstm_kernels=1", "--attention=convolutional",
+    "--mixed_precision=none",
 ]  # fmt: skip
 
 

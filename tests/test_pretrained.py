@@ -16,7 +16,10 @@ from training import train
 from weights.pretrained import open_pretrained, start_from
 
 MEAN_RGB = [90.0, 100.0, 110.0]
-TINY = ["--image_size=64", "--grid=2", "--depth=8", "--hidden=8", "--batch_size=4", "--verbose=0"]
+TINY = [
+    "--image_size=64", "--grid=2", "--depth=8", "--hidden=8", "--batch_size=4",
+    "--mixed_precision=none", "--verbose=0",
+]  # fmt: skip
 
 pytestmark = pytest.mark.usefixtures("eagerly")
 

@@ -19,15 +19,6 @@ FROZEN = "joint_attention, float32, frozen"
 NAMES = ("posenet, float32", "posenet, float32, saved_model", "trunk", FROZEN)
 
 
-@pytest.fixture(autouse=True)
-def same_policy_afterwards():
-    import keras
-
-    before = keras.mixed_precision.dtype_policy()
-    yield
-    keras.mixed_precision.set_dtype_policy(before)
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_work_can_be_done(name):
     assert one_round(prepare(CASES[name], SMALL), 1) > 0

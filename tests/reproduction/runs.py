@@ -8,7 +8,7 @@ from reproduction.runs import experiments_of, make_plan
 
 TINY = (
     "--image_size=32", "--depth=8", "--hidden=8", "--gate_embedding=4", "--batch_size=40",
-    "--verbose=0",
+    "--mixed_precision=none", "--verbose=0",
 )  # fmt: skip
 
 
