@@ -32,10 +32,9 @@ def table_pictures(
     """
     written = []
     joint = [column for column in table.columns if column.model == "joint_attention"]
-    penalized = [column for column in joint if "compute_penalty" in dict(column.flags)]
-    if penalized:
+    if any("compute_penalty" in dict(column.flags) for column in joint):
         path = stem.with_name(stem.name + "-work.png")
-        figure = work_figure(rows[0], penalized, cells) if rows else None
+        figure = work_figure(rows[0], joint, cells) if rows else None
         if figure:
             written.append(("Results against work", path))
             _save(figure, path)
