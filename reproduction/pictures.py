@@ -96,21 +96,19 @@ def work_figure(row: Row, columns: Sequence[Column], cells: Cells) -> Figure | N
     for title, cell in of_row:
         works = [found[WORK] for found in cell.details.values() if WORK in found]
         if works:
-            points.append((sum(works) / len(works), title, cell))
+            points.append((title, sum(works) / len(works), cell))
     if not points:
         return None
-    points.sort(key=lambda point: point[0])
-    works = [work for work, _, _ in points]
     labels = LABELS[row.place.task]
     figure = style.new_figure(3.0, 3.6 * len(labels))
     for index, (axes, label) in enumerate(
         zip(figure.subplots(1, len(labels), squeeze=False)[0], labels, strict=True)
     ):
         style.tidy(axes, title="", x="GFLOP an image", y=label)
-        means = [cell.mean[index] for _, _, cell in points]
-        around = [cell.spread[index] if cell.spread else 0.0 for _, _, cell in points]
-        axes.errorbar(works, means, around, fmt="o-", capsize=3, color=style.PREDICTION)
-        for (work, title, _), mean in zip(points, means, strict=True):
+        for title, work, cell in points:
+            mean = cell.mean[index]
+            around = cell.spread[index] if cell.spread else 0.0
+            axes.errorbar(work, mean, around, fmt="o", capsize=3, color=style.PREDICTION)
             axes.annotate(
                 title, (work, mean), xytext=(4, 4), textcoords="offset points", fontsize=8
             )
