@@ -18,7 +18,7 @@ from training import train
 
 TINY = [
     "--image_size=32", "--depth=8", "--hidden=8", "--epochs=1", "--steps=1", "--layers=3a,3b",
-    "--verbose=0",
+    "--mixed_precision=none", "--verbose=0",
 ]  # fmt: skip
 
 pytestmark = pytest.mark.usefixtures("eagerly")
