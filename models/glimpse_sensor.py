@@ -20,8 +20,9 @@ class GlimpseSensor(layers.Layer):
 
     N is B, or M times B: rows b * M .. b * M + M - 1 then look at image b.
 
-    The whole batch is read by two products, first rows and then columns, with matrices that
-    average; the matrices come from a table of all that there are.
+    Rows are picked from sums of 2^k rows, columns summed by a product with a matrix from a table
+    of all that there are. Who looks at the same images several times sums their rows once:
+    `look(row_sums(images), locations)`.
 
     Args:
         size: Side of a glimpse, pixels.
@@ -34,33 +35,59 @@ class GlimpseSensor(layers.Layer):
         super().__init__(dtype=dtype, **kwargs)
         self.size = size
         self.scales = scales
+        # Rows of zeros above an image, as many as the widest cell has.
+        self.border = 2 ** (scales - 1)
 
     def call(self, images, locations):
-        _, height, width, channels = images.shape
-        batch = ops.shape(images)[0]
-        images = ops.cast(images, "float32")
-        down = self._averages(locations[:, 1], height)
-        rows = ops.matmul(
-            ops.reshape(down, (batch, -1, height)),
-            ops.reshape(images, (-1, height, width * channels)),
-        )
-        rows = ops.reshape(rows, (-1, self.scales, self.size, width, channels))
-        across = self._averages(locations[:, 0], width)
-        if channels == 1:
-            return ops.matmul(rows[..., 0], ops.swapaxes(across, -1, -2))[..., None]
-        return ops.einsum("nkywc,nkxw->nkyxc", rows, across)
+        return self.look(self.row_sums(images), locations)
 
-    def _averages(self, location, side):
-        """The matrix [N, scales, size, side] of each location [N] along one axis."""
-        center = (location + 1.0) * (side / 2)
-        matrices = []
-        for scale in range(self.scales):
-            half = self.size * 2**scale / 2
-            table = averages(side, self.size, 2**scale)
-            row = ops.cast(ops.round(center - half), "int32") + math.ceil(half)
-            # Not the location is clipped but the row: a location can be no number, a row cannot.
-            matrices.append(ops.take(table, ops.clip(row, 0, len(table) - 1), axis=0))
-        return ops.stack(matrices, axis=1)
+    def row_sums(self, images):
+        """For each scale k the sums of 2^k rows, whichever they begin at.
+
+        Args:
+            images: [B, H, W, C].
+
+        Returns:
+            A list of [B, border + H + 1, W, C], float32: those that begin at row -border, ..., H.
+            The first and the last lie outside the image: they are zero.
+        """
+        images = ops.cast(images, "float32")
+        sums = [ops.pad(images, ((0, 0), (self.border, 1), (0, 0), (0, 0)))]
+        for scale in range(self.scales - 1):
+            # What lies below the last row is as empty as the border above the first.
+            half, level = 2**scale, sums[-1]
+            sums.append(level + ops.concatenate([level[:, half:], level[:, :half]], axis=1))
+        return sums
+
+    def look(self, row_sums, locations):
+        """The glimpses [N, scales, size, size, C] at locations [N, 2]; see `row_sums`."""
+        _, height, width, channels = row_sums[0].shape
+        images, looks = ops.shape(row_sums[0])[0], ops.shape(locations)[0]
+        image = ops.arange(looks, dtype="int32") // (looks // images)
+        glimpses = []
+        for scale, sums in enumerate(row_sums):
+            cell = 2**scale
+            first = self._first(locations[:, 1], height - self.border - 1, cell)
+            rows = first[:, None] + cell * np.arange(self.size, dtype="int32")
+            rows = ops.clip(rows + self.border, 0, height - 1) + height * image[:, None]
+            rows = ops.take(ops.reshape(sums, (-1, width * channels)), rows, axis=0)
+            rows = ops.reshape(rows, (-1, self.size, width, channels))
+            table = column_averages(width, self.size, cell)
+            first = self._first(locations[:, 0], width, cell) + math.ceil(self.size * cell / 2)
+            columns = ops.take(table, ops.clip(first, 0, len(table) - 1), axis=0)
+            if channels == 1:
+                glimpses.append(ops.matmul(rows[..., 0], columns)[..., None])
+            else:
+                glimpses.append(ops.einsum("nywc,nwx->nyxc", rows, columns))
+        return ops.stack(glimpses, axis=1)
+
+    def _first(self, location, side, cell):
+        """The pixel [N] that a patch begins at, along an axis of `side` pixels, int32.
+
+        Where the location is no number, it is any.
+        """
+        center = ops.clip((location + 1.0) * (side / 2), 0.0, side)
+        return ops.cast(ops.round(center - self.size * cell / 2), "int32")
 
     def compute_output_shape(self, images_shape, locations_shape):
         return (locations_shape[0], self.scales, self.size, self.size, images_shape[-1])
@@ -70,16 +97,16 @@ class GlimpseSensor(layers.Layer):
 
 
 @functools.cache
-def averages(side: int, size: int, width: int) -> np.ndarray:
-    """What each of `side` pixels gives to each of `size` cells of `width` pixels.
+def column_averages(side: int, size: int, cell: int) -> np.ndarray:
+    """What each of `side` columns, sums of `cell` rows, gives to each of `size` cells.
 
     Returns:
-        Shares [P, size, side], float32: one matrix for each pixel the patch can begin at, from
-        -ceil(size * width / 2), outside the image, on.
+        Shares [P, side, size], float32: one matrix for each pixel the patch can begin at, from
+        -ceil(size * cell / 2), outside the image, on.
     """
-    half = size * width / 2
+    half = size * cell / 2
     starts = np.arange(-math.ceil(half), side - math.floor(half) + 1)
-    cells = starts[:, None, None] + width * np.arange(size)[:, None]
-    pixels = np.arange(side)
-    inside = (cells <= pixels) & (pixels < cells + width)
-    return np.float32(inside) / np.float32(width)
+    cells = starts[:, None, None] + cell * np.arange(size)
+    pixels = np.arange(side)[:, None]
+    inside = (cells <= pixels) & (pixels < cells + cell)
+    return np.float32(inside) / np.float32(cell**2)

@@ -131,6 +131,7 @@ class RAM(keras.Model):
         images = ops.cast(images, "float32") / 255.0
         rows = ops.shape(images)[0] * (self.samples if training else 1)
         noise = self._noise(rows, training)
+        row_sums = self.sensor.row_sums(images)
         state, before, after, drawn = [], ops.zeros((rows, self.hidden)), [], []
         for step in range(self.glimpses):
             location = noise[step]
@@ -138,7 +139,7 @@ class RAM(keras.Model):
                 location = self.location_network(before if step == 0 else after[-1]) + location
             drawn.append(ops.stop_gradient(location))
             seen = ops.clip(drawn[-1], -1.0, 1.0)
-            features = self.glimpse_network(self.sensor(images, seen), seen)
+            features = self.glimpse_network(self.sensor.look(row_sums, seen), seen)
             state = self.core(features, *state)
             after.append(ops.cast(state[0], "float32"))
         drawn = ops.stack(drawn, axis=1)

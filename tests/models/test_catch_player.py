@@ -208,8 +208,5 @@ def test_checks_of_the_player():
 
 def test_a_speed_keeps_its_digits_in_half_precision():
     keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        outputs = played(small())
-    finally:
-        keras.config.set_dtype_policy("float32")
+    outputs = played(small())
     np.testing.assert_array_equal(np.abs(outputs["states"][:, 0, 2]), np.abs(starts()[:, 1]))

@@ -58,13 +58,10 @@ def test_half_precision_does_not_round_the_features():
     """What is float32 going in must not pass through half precision on its way to a pose."""
     head = PoseHead()
     keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        rounded = PoseHead()
-        (first, second) = numpy_outputs([head(features()), rounded(features())])
-        rounded.set_weights(head.get_weights())
-        (second,) = numpy_outputs(rounded(features()))
-    finally:
-        keras.config.set_dtype_policy("float32")
+    rounded = PoseHead()
+    (first, second) = numpy_outputs([head(features()), rounded(features())])
+    rounded.set_weights(head.get_weights())
+    (second,) = numpy_outputs(rounded(features()))
     np.testing.assert_allclose(first, second, rtol=1e-5, atol=1e-6)
 
 
