@@ -50,8 +50,8 @@ PHOTOGRAPH_FLAGS = (
     "lstm_kernels", "reduction", "gate_embedding", "dropout", "pretrained", "freeze",
     "cached_crops", "mirror", "focal_length", "trunk_learning_rate_scale",
     "head_learning_rate_scale", "mask_learning_rate_scale", "pose_loss", "beta",
-    "auxiliary_weight", "attention_weight", "balance_weight", "compute_penalty",
-    "temperature_start", "temperature_end", "soft_fraction", "quiet_fraction",
+    "auxiliary_weight", "layer_auxiliary_weight", "attention_weight", "balance_weight",
+    "compute_penalty", "temperature_start", "temperature_end", "soft_fraction", "quiet_fraction",
 )  # fmt: skip
 GLIMPSE_FLAGS = (
     "glimpses", "glimpse_size", "scales", "core", "fusion", "location", "location_std",
@@ -114,7 +114,12 @@ def resolve() -> dict:
 
 def _without_effect(config: dict) -> list[str]:
     """Flags that change nothing in this run: it is the same run whatever they say."""
+    from models.networks import ATTENTION_NETWORKS
+
+    layer_weight = config.get("layer_auxiliary_weight")
     effects = {
+        "layer_auxiliary_weight": layer_weight is not None
+        and config["model"] in ATTENTION_NETWORKS,
         "cached_crops": config.get("cached_crops") and _trunk_is_frozen(config),
         "compute_penalty": config.get("compute_penalty"),
         "glimpse_weight": config.get("glimpse_weight") and config["model"] == "ram",

@@ -6,7 +6,7 @@ LEAST = {
     "steps": 1, "grid": 1, "depth": 3, "hidden": 1, "gate_embedding": 1, "epochs": 1,
     "batch_size": 1, "image_size": 1, "early_stopping": 0, "seed": 0, "reduction": 0,
     "focal_length": 0, "cached_crops": 0, "l2": 0, "auxiliary_weight": 0,
-    "attention_weight": 0, "balance_weight": 0, "compute_penalty": 0,
+    "layer_auxiliary_weight": 0, "attention_weight": 0, "balance_weight": 0, "compute_penalty": 0,
     "head_learning_rate_scale": 0, "mask_learning_rate_scale": 0, "trunk_learning_rate_scale": 0,
     "glimpses": 1, "glimpse_size": 1, "scales": 1, "location_hidden": 0, "samples": 1, "games": 1,
     "baseline_weight": 0, "reinforce_weight": 0, "glimpse_weight": 0,

@@ -167,6 +167,10 @@ def define_training() -> None:
     flags.DEFINE_float("beta", None, "Weight of orientation (5.1); the default is the scene's.")
     flags.DEFINE_float("auxiliary_weight", 0.3, "Of the auxiliary predictions' losses in training.")
     flags.DEFINE_float(
+        "layer_auxiliary_weight", None, "Of the losses of what each of an attention network's "
+        "--layers predicts by itself; default auxiliary_weight.",
+    )  # fmt: skip
+    flags.DEFINE_float(
         "attention_weight",
         0.03,
         "Of the attention penalty (4.2: alpha; the thesis gives no value).",

@@ -23,7 +23,10 @@ from tasks.task import Task
 from weights.file_checks import sha256
 
 # Class, and the flags that are its arguments.
-_SHARED = ("auxiliary_weight", "attention_weight", "balance_weight", "compute_penalty")
+_SHARED = (
+    "auxiliary_weight", "layer_auxiliary_weight", "attention_weight", "balance_weight",
+    "compute_penalty",
+)  # fmt: skip
 _REINFORCE = ("baseline_weight", "reinforce_weight")
 TASKS: dict[str, tuple[type[Task], tuple[str, ...]]] = {
     "pose": (PoseTask, ("beta", "pose_loss", *_SHARED)),

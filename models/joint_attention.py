@@ -184,11 +184,11 @@ class JointAttention(keras.Model):
         batch = ops.shape(features[0])[0]
         outputs, answers = self.look(batch, lambda gate: select(features, gate), training)
         if training:
-            by_layer = [
+            outputs["auxiliary"] = answers if self.steps > 1 else []
+            outputs["auxiliary_by_layer"] = [
                 head(pool(feature), training=True)
                 for head, feature in zip(self.auxiliary_heads, features, strict=True)
             ]
-            outputs["auxiliary"] = (answers if self.steps > 1 else []) + by_layer
         return outputs
 
     def look(self, batch, read, training=False):

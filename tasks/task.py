@@ -65,6 +65,8 @@ class Task(keras.Model):
     Args:
         network: Returns a dictionary with `prediction`, see `models`.
         auxiliary_weight: Of each auxiliary prediction; 0.3 in GoogLeNet and PoseNet.
+        layer_auxiliary_weight: Of those from one layer of an attention network each, the output
+            `auxiliary_by_layer`; None: as of the others.
         attention_weight: alpha of equation 4.2, squared form.
         balance_weight: Of the layer gate's imbalance.
         compute_penalty: Of `expected_depth`.
@@ -81,6 +83,7 @@ class Task(keras.Model):
         self,
         network,
         auxiliary_weight=0.3,
+        layer_auxiliary_weight=None,
         attention_weight=0.0,
         balance_weight=0.0,
         compute_penalty=0.0,
@@ -88,7 +91,12 @@ class Task(keras.Model):
     ):
         super().__init__(**kwargs)
         self.network = network
-        self.auxiliary_weight = auxiliary_weight
+        if layer_auxiliary_weight is None:
+            layer_auxiliary_weight = auxiliary_weight
+        self.auxiliary_weights = {
+            "auxiliary": auxiliary_weight,
+            "auxiliary_by_layer": layer_auxiliary_weight,
+        }
         self.attention_weight = attention_weight
         self.balance_weight = balance_weight
         self.compute_penalty = compute_penalty
@@ -127,8 +135,9 @@ class Task(keras.Model):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         loss = self.prediction_loss(y, y_pred[self.prediction])
-        for predicted in y_pred.get("auxiliary", ()):
-            loss = loss + self.auxiliary_weight * self.prediction_loss(y, predicted)
+        for name, weight in self.auxiliary_weights.items():
+            for predicted in y_pred.get(name, ()):
+                loss = loss + weight * self.prediction_loss(y, predicted)
         if self.attention_weight and "attention" in y_pred:
             loss = loss + self.attention_weight * attention_penalty(y_pred["attention"])
         if self.balance_weight and "layer_gates" in y_pred:
@@ -162,7 +171,8 @@ class Task(keras.Model):
         return {
             **super().get_config(),
             "network": keras.saving.serialize_keras_object(self.network),
-            "auxiliary_weight": self.auxiliary_weight,
+            "auxiliary_weight": self.auxiliary_weights["auxiliary"],
+            "layer_auxiliary_weight": self.auxiliary_weights["auxiliary_by_layer"],
             "attention_weight": self.attention_weight,
             "balance_weight": self.balance_weight,
             "compute_penalty": self.compute_penalty,

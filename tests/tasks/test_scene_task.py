@@ -40,6 +40,16 @@ def test_loss_is_cross_entropy_and_auxiliary_logits_count_with_their_weight():
     assert metrics == pytest.approx({"cross_entropy": BY_HAND, "accuracy": 0.5}, rel=1e-5)
 
 
+@pytest.mark.parametrize(("weights", "expected"), [((0.3,), 1.9), ((0.3, 0.1), 1.5)])
+def test_what_layers_predict_by_themselves_may_have_a_weight_of_its_own(weights, expected):
+    names = ("auxiliary_weight", "layer_auxiliary_weight")
+    task = made_task(**dict(zip(names, weights, strict=False)))
+    outputs = {"logits": LOGITS, "auxiliary": [LOGITS], "auxiliary_by_layer": [LOGITS, LOGITS]}
+    for each in (task, SceneTask.from_config(task.get_config())):
+        loss = each.compute_loss(y=LABELS, y_pred=outputs)
+        assert float(loss) == pytest.approx(expected * BY_HAND, rel=1e-5)
+
+
 def test_fit_learns_the_colour_of_a_class():
     rng = np.random.default_rng(0)
     labels = np.arange(60, dtype=np.int32) % 3
@@ -59,7 +69,8 @@ def test_joint_attention_tells_classes_apart_with_gates_and_maps():
     shapes = {name: tuple(value.shape) for name, value in network(images).items()}
     assert shapes == {"logits": (4, 3), "layer_gates": (4, 2, 2), "attention": (4, 2, 2, 2)}
     outputs = network(images, training=True)
-    assert [tuple(logits.shape) for logits in outputs["auxiliary"]] == 4 * [(4, 3)]  # steps, layers
+    for name in ("auxiliary", "auxiliary_by_layer"):
+        assert [tuple(logits.shape) for logits in outputs[name]] == 2 * [(4, 3)]
     copy = JointAttention.from_config(network.get_config())
     copy(images)
     copy.set_weights(network.get_weights())
