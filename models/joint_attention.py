@@ -22,8 +22,9 @@ class JointAttention(keras.Model):
         logits: [B, K].
         layer_gates: [B, T, L] rows, one-hot outside training. Absent without layer attention.
         attention: [B, T, G, G] maps, each of sum 1. Absent without spatial attention.
-        auxiliary: in training, one pose [B, 7] or row of logits [B, K] from each step and from
-            each layer by itself.
+        auxiliary: in training, a list of each step's pose [B, 7] or logits [B, K]; empty for T = 1,
+            whose only step's are the network's.
+        auxiliary_by_layer: in training, the same from each layer by itself.
 
     Every tap is brought to one grid and depth (pooling or resizing, 1x1 convolution, batch
     normalisation, ReLU) so that one layer can stand in for another.
