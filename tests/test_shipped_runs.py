@@ -26,9 +26,8 @@ def test_shipped_weights_score_what_is_recorded(path):
     outputs = load_network(run).predict(tested.test_batches(TASKS[task].BATCH), verbose=0)
     recorded = json.loads((path / "test" / "metrics.json").read_text())
     score = SCORES[task]
-    # Another processor rounds differently, bfloat16 above all: a few examples of the thousands may
-    # change sides.
-    tolerance = 0.1 if task == "digit" else 0.01
+    # Another processor rounds differently: a few examples of the thousands may change sides.
+    tolerance = 0.05 if task == "digit" else 0.01
     found = TASKS[task].metrics(run.config, tested, outputs)[score]
     assert found == pytest.approx(recorded[score], abs=tolerance)
 
