@@ -124,6 +124,7 @@ def _without_effect(config: dict) -> list[str]:
         "compute_penalty": config.get("compute_penalty"),
         "glimpse_weight": config.get("glimpse_weight") and config["model"] == "ram",
         "location_activation": config["model"] in ("ram", "catch_player"),
+        "validation_sequences": config["validation_sequences"],
     }
     return [name for name, effect in effects.items() if not effect]
 

@@ -104,6 +104,8 @@ def _check_attention(config: dict) -> None:
 
 
 def _check_glimpses(config: dict) -> None:
+    if config["validation_sequences"] and config["task"] == "game":
+        raise UserError("--validation_sequences: games have none, those to validate on are drawn")
     from models.glimpse_network import FUSIONS
     from models.location_network import ACTIVATIONS
     from models.ram import LOCATIONS

@@ -41,6 +41,10 @@ def define_data() -> None:
         "validation_fraction", 0.1, "Part of the training sequences held out for validation, at "
         "least one sequence; 0 trains on all and keeps the last epoch as the best.",
     )  # fmt: skip
+    flags.DEFINE_list(
+        "validation_sequences", None, "Training sequences to hold out for validation, by name, "
+        "instead of a fraction: for cross-validation.",
+    )  # fmt: skip
 
 
 def define_network() -> None:

@@ -35,7 +35,9 @@ def train(config: dict) -> RunFolder:
         UserError: Data or run folder cannot be used.
     """
     source = open_source(config, config["data_dir"])
-    training, validation = source.train_and_validation(config["validation_fraction"])
+    training, validation = source.train_and_validation(
+        config["validation_fraction"], config.get("validation_sequences")
+    )
     if config["early_stopping"] and validation is None:
         raise UserError(
             f"--early_stopping={config['early_stopping']} needs held-out sequences: "

@@ -23,6 +23,7 @@ from data.crops import (
 )
 from data.poses import mean_pose
 from data.preparation import PreparedScene
+from errors import UserError
 
 CACHE_SHARE = 0.25  # of the machine's memory, at the most, for decoded images
 
@@ -182,11 +183,27 @@ def load_split(
     return Split(examples, np.stack(targets), names, sequence_of, image_size, scene.classes)
 
 
-def held_out(sequences: list[str], fraction: float) -> list[str]:
-    """Training sequences to validate on: `fraction` of them, evenly spread, at least one.
+def held_out(
+    sequences: list[str], fraction: float, named: Collection[str] | None = None
+) -> list[str]:
+    """Training sequences to validate on, in their order: `fraction` of them, or those named.
 
-    With a single sequence, or a fraction of 0, none: there is nothing honest to hold out.
+    By fraction they are evenly spread, at least one. With a single sequence, or a fraction of 0,
+    none: there is nothing honest to hold out.
+
+    Raises:
+        UserError: A name is no sequence's, or all sequences are named.
     """
+    if named is not None:
+        unknown = [name for name in named if name not in sequences]
+        if unknown:
+            raise UserError(
+                f"--validation_sequences: {unknown[0]} is no training sequence: "
+                f"choose among {', '.join(sequences)}"
+            )
+        if not set(sequences) - set(named):
+            raise UserError("--validation_sequences names all sequences: nothing to train on")
+        return [name for name in sequences if name in named]
     if len(sequences) < 2 or fraction == 0:
         return []
     count = min(max(1, round(fraction * len(sequences))), len(sequences) - 1)

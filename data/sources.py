@@ -36,9 +36,19 @@ class Source:
         """
         raise NotImplementedError
 
-    def train_and_validation(self, fraction: float) -> tuple[AnySplit, AnySplit | None]:
-        """The examples to train on, and those of the sequences that are held out, or None."""
-        aside = held_out(self.sequences, fraction)
+    def train_and_validation(
+        self, fraction: float, named: Collection[str] | None = None
+    ) -> tuple[AnySplit, AnySplit | None]:
+        """The examples to train on, and those of the sequences that are held out, or None.
+
+        Args:
+            fraction: Of the sequences to hold out.
+            named: Sequences to hold out instead.
+
+        Raises:
+            UserError: The data are missing or bad, or sequences named that cannot be held out.
+        """
+        aside = held_out(self.sequences, fraction, named)
         if fraction and not aside:
             logging.warning("there is one training sequence: nothing is held out for validation")
         training = self.load("train", [name for name in self.sequences if name not in aside])

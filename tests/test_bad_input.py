@@ -137,6 +137,14 @@ def test_bad_frames_can_be_skipped(scene, on_scene):
     assert run.config["train_images"] == 3
 
 
+def test_sequences_to_hold_out_that_there_are_not(on_scene):
+    text = sentence(on_scene, "--validation_sequences=seq-01,seq-02")
+    assert "seq-02 is no training sequence: choose among seq-01, seq-03" in text
+    assert "nothing to train on" in sentence(on_scene, "--validation_sequences=seq-01,seq-03")
+    with pytest.raises(UserError, match="games have none"):
+        resolved("--dataset=catch", "--validation_sequences=training")
+
+
 def test_empty_scene(scene, on_scene):
     (scene / "TrainSplit.txt").write_text("")
     assert "TrainSplit.txt" in sentence(on_scene)

@@ -42,11 +42,13 @@ def test_mixed_precision_trains(precision, data, environment, tmp_path):
 
 
 def test_an_uncertainty_is_calibrated_on_held_out_sequences(data, environment, tmp_path):
-    flags = ("--model=bayesian_posenet", "--epochs=1", "--validation_fraction=0.3")
+    flags = ("--model=bayesian_posenet", "--epochs=1", "--validation_sequences=seq-01")
     trained = run("train.py", environment, data, tmp_path / "run", *flags)
     assert trained.returncode == 0, trained.stderr
     evaluated = run("eval.py", environment, None, tmp_path / "run", "--split=validation")
     assert evaluated.returncode == 0, evaluated.stderr
+    config = json.loads((tmp_path / "run/config.json").read_text())
+    assert config["validation_sequences"] == ["seq-01"]  # by fraction it would be seq-03
     metrics = json.loads((tmp_path / "run/validation/metrics.json").read_text())
     for found in metrics["uncertainty"].values():
         assert found["error_per_spread"] == pytest.approx(1, rel=1e-3)

@@ -165,3 +165,7 @@ def test_held_out_sequences(count, fraction, expected):
     aside = held_out(sequences, fraction)
     assert len(aside) == len(set(aside)) == expected
     assert set(aside) <= set(sequences)
+
+
+def test_named_sequences_are_held_out_in_their_order():
+    assert held_out(["a", "b", "c"], 0.1, ["c", "a"]) == ["a", "c"]
