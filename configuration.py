@@ -55,8 +55,8 @@ PHOTOGRAPH_FLAGS = (
 )  # fmt: skip
 GLIMPSE_FLAGS = (
     "glimpses", "glimpse_size", "scales", "core", "fusion", "location", "location_std",
-    "location_activation", "location_hidden", "samples", "units", "baseline_weight",
-    "reinforce_weight", "glimpse_weight", "entropy_weight", "games",
+    "location_activation", "location_hidden", "reinforce_core", "samples", "units",
+    "baseline_weight", "reinforce_weight", "glimpse_weight", "reward", "entropy_weight", "games",
 )  # fmt: skip
 
 
@@ -123,6 +123,8 @@ def _without_effect(config: dict) -> list[str]:
         "cached_crops": config.get("cached_crops") and _trunk_is_frozen(config),
         "compute_penalty": config.get("compute_penalty"),
         "glimpse_weight": config.get("glimpse_weight") and config["model"] == "ram",
+        "reinforce_core": config.get("reinforce_core") and config["model"] == "ram",
+        "reward": config.get("reward") != "right" and config["model"] == "ram",
         "location_activation": config["model"] in ("ram", "catch_player"),
         "validation_sequences": config["validation_sequences"],
     }
@@ -192,4 +194,5 @@ def _glimpse_arguments(config: dict) -> dict:
     arguments["location_hidden"] = config["location_hidden"] or None
     if config["model"] == "ram":
         arguments |= {name: config[name] for name in ("glimpses", "location", "samples", "l2")}
+        arguments["reinforce_core"] = config.get("reinforce_core", False)
     return arguments

@@ -110,8 +110,9 @@ def _check_glimpses(config: dict) -> None:
     from models.location_network import ACTIVATIONS
     from models.ram import LOCATIONS
     from models.ram_core import CORES
+    from tasks.ram import REWARDS
 
-    choices = {"core": CORES, "fusion": FUSIONS, "location": LOCATIONS}
+    choices = {"core": CORES, "fusion": FUSIONS, "location": LOCATIONS, "reward": REWARDS}
     _check_choices(config, choices | {"location_activation": ACTIVATIONS})
     if not all(units.isdigit() and int(units) for units in config["units"]):
         raise UserError(f"--units={','.join(config['units'])} must be numbers, as 256,256")

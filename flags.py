@@ -108,6 +108,10 @@ def define_glimpses() -> None:
     flags.DEFINE_integer(
         "location_hidden", 0, "Units of a hidden layer of the location network; 0: none."
     )
+    flags.DEFINE_bool(
+        "reinforce_core", False, "Train the core and the glimpse network too by the gradient that "
+        "locations have, not the location network alone.",
+    )  # fmt: skip
     flags.DEFINE_integer("samples", 1, "Rollouts of each image in training (Monte Carlo samples).")
     flags.DEFINE_list("units", ["256", "256"], "Layers of --model=fully_connected.")
     flags.DEFINE_float("baseline_weight", 1.0, "Of the baselines' squared error.")
@@ -117,6 +121,10 @@ def define_glimpses() -> None:
     flags.DEFINE_float(
         "glimpse_weight", 0.0, "Of the cross-entropy after each glimpse, averaged, beside that "
         "after the last; 0, as in the paper, is none.",
+    )  # fmt: skip
+    flags.DEFINE_string(
+        "reward", "right", "Of a location: right (1 if the last answer is right, else 0; the "
+        "paper's) or probability (the right class's, mean of this and all later glimpses).",
     )  # fmt: skip
     flags.DEFINE_float("entropy_weight", 0.01, "Of the entropy of actions; catch.")
     flags.DEFINE_integer("games", 20000, "Games in an epoch; catch.")

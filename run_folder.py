@@ -31,7 +31,7 @@ _REINFORCE = ("baseline_weight", "reinforce_weight")
 TASKS: dict[str, tuple[type[Task], tuple[str, ...]]] = {
     "pose": (PoseTask, ("beta", "pose_loss", *_SHARED)),
     "scene": (SceneTask, _SHARED),
-    "digit": (RAMTask, (*_REINFORCE, "glimpse_weight")),
+    "digit": (RAMTask, (*_REINFORCE, "glimpse_weight", "reward")),
     "game": (CatchTask, (*_REINFORCE, "entropy_weight")),
 }
 FROM_DATA = ("network", "class_names", "validation_sequences", "train_images")

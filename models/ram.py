@@ -31,7 +31,7 @@ class RAM(keras.Model):
     location network says; otherwise it is what the network says. A drawn location may lie
     outside the image: the glimpse is then taken at the edge, while the log-probability is the
     drawn one's. Locations carry no gradient, and those of log-probabilities and baselines end at
-    the core's state: logits alone train the core and what is before it.
+    the core's state: logits alone train the core and what is before it, unless `reinforce_core`.
 
     Args:
         classes: Their number, K.
@@ -46,6 +46,8 @@ class RAM(keras.Model):
         samples: Rollouts of each image in training, M: rows b * M .. b * M + M - 1 are image b's.
         location_activation: "linear" or "tanh", see `LocationNetwork`.
         location_hidden: Units of a hidden layer in the location network; None for none.
+        reinforce_core: Whether the gradient of log-probabilities goes on into the core and what is
+            before it, which then learn what the location network needs to know.
         hidden: Units of the core and of the glimpse's features.
         l2: Weight of the penalty on the sum of squares of each kernel; biases have none.
         seed: Of the locations drawn in training.
@@ -69,6 +71,7 @@ class RAM(keras.Model):
         samples=1,
         location_activation="linear",
         location_hidden=None,
+        reinforce_core=False,
         hidden=256,
         l2=0.0,
         seed=None,
@@ -87,6 +90,7 @@ class RAM(keras.Model):
             "samples": samples,
             "location_activation": location_activation,
             "location_hidden": location_hidden,
+            "reinforce_core": reinforce_core,
             "hidden": hidden,
             "l2": l2,
             "seed": seed,
@@ -101,6 +105,7 @@ class RAM(keras.Model):
         self.glimpses = glimpses
         self.deviation = deviation
         self.samples = samples
+        self.reinforce_core = reinforce_core
         self.hidden = hidden
         self.seed_generator = keras.random.SeedGenerator(seed)
         regularizer = keras.regularizers.L2(l2) if l2 else None
@@ -149,12 +154,12 @@ class RAM(keras.Model):
         if self.location_network:
             # Once more for all T at once, where the locations above were drawn one by one: the
             # gradient of one product costs less than T.
-            states = ops.stop_gradient(ops.stack([before, *after[:-1]], axis=1))
-            outputs["baselines"] = self.baseline(states)[..., 0]
+            states = ops.stack([before, *after[:-1]], axis=1)
+            stopped = ops.stop_gradient(states)
+            outputs["baselines"] = self.baseline(stopped)[..., 0]
             if training:
-                outputs["log_probabilities"] = log_normal(
-                    drawn, self.location_network(states), self.deviation
-                )
+                means = self.location_network(states if self.reinforce_core else stopped)
+                outputs["log_probabilities"] = log_normal(drawn, means, self.deviation)
         return outputs
 
     def _noise(self, rows, training):

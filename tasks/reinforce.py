@@ -7,7 +7,8 @@ def reinforce(rewards, outputs):
     """The losses of T-step rollouts: means over N rollouts of sums over their steps.
 
     Args:
-        rewards: R [N], of each rollout as a whole; carry no gradient.
+        rewards: R [N], of each rollout as a whole, or R_t [N, T], what comes from step t on; carry
+            no gradient.
         outputs: A network's dictionary with `baselines` b_t [N, T] and, where steps were drawn,
             `log_probabilities` log pi_t [N, T].
 
@@ -18,7 +19,8 @@ def reinforce(rewards, outputs):
 
     Reference: Mnih et al. 2014, section 3.2; Williams 1992.
     """
-    advantages = rewards[:, None] - outputs["baselines"]
+    returns = rewards if len(rewards.shape) == 2 else rewards[:, None]
+    advantages = returns - outputs["baselines"]
     errors, drawn = ops.square(advantages), None
     if "log_probabilities" in outputs:
         drawn = -mean_of_sums(outputs["log_probabilities"] * ops.stop_gradient(advantages))

@@ -210,6 +210,18 @@ def test_log_probabilities_and_baselines_train_their_own_part_alone(output, part
     assert set(found.values()) == {0.0}
 
 
+def test_log_probabilities_train_the_core_too_where_asked_but_no_answers():
+    network = small(samples=2, reinforce_core=True)
+    total = keras.ops.sum
+    found = by_part(lambda: total(network(images(), training=True)["log_probabilities"]), network)
+    assert found.pop("baseline") == found.pop("class_head") == 0
+    assert set(found) == {"glimpse_network", "core", "location_network"}
+    assert min(found.values()) > 0
+    found = by_part(lambda: total(network(images(), training=True)["baselines"]), network)
+    assert found.pop("baseline") > 0
+    assert set(found.values()) == {0.0}
+
+
 @pytest.mark.parametrize("core", ["relu", "lstm"])
 def test_training_reaches_every_weight(core):
     network = small(core=core, fusion="concatenate", location_hidden=4)

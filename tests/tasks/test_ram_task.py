@@ -77,6 +77,28 @@ def test_rewards_teach_by_their_surplus_over_the_baseline_which_is_no_target_its
     np.testing.assert_allclose(of_baselines, -2 * ADVANTAGES / 2, rtol=1e-6)
 
 
+def test_probability_as_reward_counts_from_each_glimpse_on():
+    # Softmax of the zeros is 1/3 everywhere, that of LOGITS 1/2 and 1/4 for the labels.
+    by_glimpse = np.stack([np.zeros_like(LOGITS), LOGITS], axis=1)
+    rewards = np.array([[(1 / 3 + 1 / 2) / 2, 1 / 2], [(1 / 3 + 1 / 4) / 2, 1 / 4]], np.float32)
+    task = made_task(reward="probability")
+    logits, drawn = keras.Variable(by_glimpse), keras.Variable(LOG_PROBABILITIES)
+
+    def loss():
+        outputs = OUTPUTS | {"logits_by_glimpse": logits.value, "log_probabilities": drawn.value}
+        return task.compute_loss(y=LABELS, y_pred=outputs)
+
+    _, (of_logits, of_drawn) = gradients(loss, [logits, drawn])
+    np.testing.assert_allclose(of_drawn, -(rewards - BASELINES) / 2, rtol=1e-5)
+    assert not np.any(of_logits)
+    assert metrics(task)["baseline_error"] == pytest.approx(((rewards - BASELINES) ** 2).mean())
+
+
+def test_an_unknown_reward_is_refused():
+    with pytest.raises(ValueError, match="unknown reward 'luck': right or probability"):
+        made_task(reward="luck")
+
+
 def test_each_label_counts_for_all_rollouts_of_its_image():
     task = made_task()
     rows = {name: np.repeat(value, 3, axis=0) for name, value in OUTPUTS.items()}
@@ -196,8 +218,9 @@ def test_an_epoch_draws_the_same_locations_whenever_it_is_run():
 
 
 def test_configuration_holds_network_and_weights_of_the_loss():
-    task = made_task(baseline_weight=0.5, reinforce_weight=2.0)
+    task = made_task(baseline_weight=0.5, reinforce_weight=2.0, reward="probability")
     copy = RAMTask.from_config(task.get_config())
     assert copy.get_config() == task.get_config()
     assert (copy.baseline_weight, copy.reinforce_weight) == (0.5, 2.0)
+    assert copy.reward == "probability"
     assert copy.network.get_config() == task.network.get_config()
