@@ -13,7 +13,7 @@ from evaluation.evaluate import comparison, evaluate
 from exported import export_litert, export_onnx, export_saved_model, open_exported
 from report.glimpse_figures import PATH
 from reproduction.recipe import resolve
-from run_folder import RunFolder
+from run_folder import RunFolder, build_task
 from serving import open_run
 from tasks import callbacks
 from tests.commands import script
@@ -57,6 +57,18 @@ def test_a_run_of_digits_leaves_what_every_run_leaves(ram):
     assert {path.name for path in (run.path / "test").iterdir()} == names
     assert (run.path / "test/figures/rollout.gif").stat().st_size > 0
     assert metrics == json.loads((run.path / "test/metrics.json").read_text())
+
+
+def test_large_images_differ_from_the_paper_unless_flags_say_otherwise(ram):
+    task = build_task(ram[0].config)
+    assert (task.reward, task.glimpse_weight, task.reinforce_weight) == ("probability", 1, 0.2)
+    assert (task.network.reinforce_core, task.network.location_network.hidden) == (True, 128)
+    words = ["--dataset=mnist_cluttered_60", "--reward=right", "--noreinforce_core"]
+    words += ["--location_hidden=0", "--glimpse_weight=0", "--reinforce_weight=1"]
+    for config in (resolve(words), resolve(["--dataset=mnist"])):
+        task = build_task(config | {"network": ram[0].config["network"]})
+        assert (task.reward, task.glimpse_weight, task.reinforce_weight) == ("right", 0, 1)
+        assert (task.network.reinforce_core, task.network.location_network.hidden) == (False, None)
 
 
 def test_metrics_are_those_of_the_predictions(ram):
@@ -199,6 +211,7 @@ def test_catch_is_trained_evaluated_and_not_exported(tmp_path):
         (["--dataset=mnist", "--image_size=64"], "--image_size=64: images of mnist have 28"),
         (["--dataset=mnist", "--model=posenet"], "--model=posenet is not for --dataset=mnist"),
         (["--dataset=mnist", "--location_std=0"], "--location_std=0.0 must be greater than 0"),
+        (["--dataset=mnist", "--reward=luck"], "--reward=luck is unknown: choose right, prob"),
         (["--dataset=mnist", "--core=gru"], "--core=gru is unknown: choose relu, lstm"),
         (["--dataset=mnist", "--units=64,x"], "--units=64,x must be numbers"),
         (["--dataset=catch", "--model=ram"], "--model=ram is not for --dataset=catch"),

@@ -271,6 +271,7 @@ def test_checks_of_the_network(location, policies):
         "samples": 2,
         "location_activation": "tanh",
         "location_hidden": 4,
+        "reinforce_core": True,
         "l2": 0.1,
     }
 
