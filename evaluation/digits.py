@@ -9,6 +9,7 @@ from PIL import Image
 from data.mnist.pipeline import DigitSplit
 from report import digit_report
 from report.digit_report import write_report
+from report.glimpse_maps import distances_in_pixels
 from tasks import scene_results
 
 __all__ = ["BATCH", "baselines", "metrics", "table", "write", "write_report"]
@@ -24,6 +25,13 @@ def metrics(config: dict, tested: DigitSplit, outputs: dict[str, np.ndarray]) ->
         right = outputs["logits_by_glimpse"].argmax(axis=-1) == tested.targets[:, None]
         found["error_percent_by_glimpse"] = [
             round(float(error), 4) for error in 100 * (1 - right.mean(axis=0))
+        ]
+    if "locations" in outputs and tested.variant.translated:
+        distances = distances_in_pixels(
+            outputs["locations"], tested.test_centers(), tested.image_size
+        )
+        found["median_distance_px_by_glimpse"] = [
+            round(float(distance), 2) for distance in np.median(distances, axis=0)
         ]
     return found
 
@@ -64,6 +72,7 @@ def write(folder: Path, config: dict, tested: DigitSplit, outputs: dict[str, np.
             shown=shown,
             labels=labels,
             locations=outputs["locations"],
+            centers=tested.test_centers(),
             logits_by_glimpse=outputs["logits_by_glimpse"],
             glimpse_size=config["glimpse_size"],
             scales=config["scales"],

@@ -165,6 +165,17 @@ def _add_glimpses(page: Page, results: SplitResults, glimpses: Glimpses) -> None
         "on one logarithmic scale. (0, 0) is the centre of the image, (-1, -1) its top left "
         "corner; white cells have none. One cell alone means the same place for every image.",
     )
+    if np.ptp(glimpses.centers, axis=0).any():
+        distances = glimpse_maps.distances_in_pixels(
+            glimpses.locations, glimpses.centers, glimpses.images.shape[1]
+        )
+        page.figure(
+            style.save(glimpse_maps.distance_figure(distances), results.figures / "distances.png"),
+            "Distance of each glimpse from the digit",
+            "How far from the digit each glimpse is taken, over all images of the split: the "
+            "median, and the range that 80 % of the images are in. The first is at the same place "
+            "in every image.",
+        )
     page.heading("What each glimpse is worth")
     page.figure(
         style.save(

@@ -21,6 +21,7 @@ class Glimpses:
         images: uint8 [n, S, S], the images that are shown.
         shown: [n] their rows.
         locations: [N, T, 2] (x, y) of each glimpse, in [-1, 1].
+        centers: [N, 2] (x, y) of the digit's middle, in [-1, 1].
         logits_by_glimpse: [N, T, K] when the network must answer after each glimpse.
         labels: [N].
         glimpse_size: Side of a glimpse, pixels.
@@ -30,6 +31,7 @@ class Glimpses:
     images: np.ndarray
     shown: np.ndarray
     locations: np.ndarray
+    centers: np.ndarray
     logits_by_glimpse: np.ndarray
     labels: np.ndarray
     glimpse_size: int
@@ -64,7 +66,9 @@ def read_glimpses(results: SplitResults) -> Glimpses | None:
     if len(glimpses.images) != len(glimpses.shown):
         raise UserError(f"{path} has no image for each row that is shown; {remedy} again")
     truth = results.predictions.truth
-    per_image = (glimpses.labels, glimpses.locations, glimpses.logits_by_glimpse)
-    if {len(array) for array in per_image} != {len(truth)} or (glimpses.labels != truth).any():
+    per_image = ("labels", "locations", "centers", "logits_by_glimpse")
+    if {len(arrays[name]) for name in per_image} != {len(truth)} or (
+        glimpses.labels != truth
+    ).any():
         raise UserError(f"{path} is not of the images of predictions.csv; {remedy} again")
     return glimpses

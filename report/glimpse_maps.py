@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap, LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, PercentFormatter
@@ -32,17 +33,7 @@ def error_by_glimpse_figure(errors: np.ndarray, images: int) -> Figure:
     style.tidy(axes, title=f"Error rate after each glimpse, {images:,} images", x="glimpse")
     glimpses = np.arange(1, len(errors) + 1)
     axes.plot(glimpses, errors, color=style.PREDICTION, linewidth=2, marker="o", markersize=5)
-    for glimpse, error in zip(glimpses, errors, strict=True):
-        axes.annotate(
-            f"{100 * error:.3g}%",
-            (glimpse, error),
-            xytext=(5, 5),
-            textcoords="offset points",
-            fontsize=8.5,
-            color=style.INK,
-        )
-    axes.set_xlim(0.8, len(errors) + 0.6)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _write_values(axes, errors, [f"{100 * error:.3g}%" for error in errors])
     if np.min(errors) > 0:
         axes.set_yscale("log")
         axes.set_ylim(0.7 * np.min(errors), min(1.6 * np.max(errors), 1.3))
@@ -52,6 +43,46 @@ def error_by_glimpse_figure(errors: np.ndarray, images: int) -> Figure:
         axes.set_ylim(-0.03, max(1.15 * np.max(errors), 0.05))
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     return figure
+
+
+def distances_in_pixels(locations: np.ndarray, centers: np.ndarray, side: int) -> np.ndarray:
+    """How far from the digit's middle each glimpse is taken, pixels [N, T].
+
+    Args:
+        locations: [N, T, 2] (x, y) in [-1, 1].
+        centers: [N, 2], the same of the digits.
+        side: Of the images, pixels.
+    """
+    return np.linalg.norm(locations - centers[:, None], axis=-1) * (side / 2)
+
+
+def distance_figure(distances: np.ndarray) -> Figure:
+    """Draws distances [N, T], pixels: by glimpse the median and the range of most images."""
+    figure = style.new_figure(2.4, 0.75 * style.WIDTH)
+    axes = figure.subplots()
+    style.tidy(axes, title="Pixels from the digit's middle", x="glimpse")
+    low, median, high = np.quantile(distances, (0.1, 0.5, 0.9), axis=0)
+    glimpses = np.arange(1, len(median) + 1)
+    axes.fill_between(glimpses, low, high, color=style.PREDICTION, alpha=0.15, linewidth=0)
+    axes.plot(glimpses, median, color=style.PREDICTION, linewidth=2, marker="o", markersize=5)
+    _write_values(axes, median, [f"{distance:.1f}" for distance in median])
+    axes.set_ylim(bottom=0)
+    return figure
+
+
+def _write_values(axes: Axes, values: np.ndarray, texts: Sequence[str]) -> None:
+    """Writes beside the point of each glimpse, from 1 on, its value."""
+    for glimpse, (value, text) in enumerate(zip(values, texts, strict=True), start=1):
+        axes.annotate(
+            text,
+            (glimpse, value),
+            xytext=(5, 5),
+            textcoords="offset points",
+            fontsize=8.5,
+            color=style.INK,
+        )
+    axes.set_xlim(0.8, len(values) + 0.6)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def location_histogram(locations: np.ndarray, bins: int = BINS) -> np.ndarray:

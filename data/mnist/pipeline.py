@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from data.indoor_scenes.reader import FOLDS, TEST_SEQUENCE
 from data.mnist.digits import CLASSES, load_digits
-from data.mnist.variants import VARIANTS, Variant, draw_numbers, make_images
+from data.mnist.variants import VARIANTS, Variant, digit_centers, draw_numbers, make_images
 from data.records import require_split
 
 FOLD_NAMES = tuple(f"fold-{fold}" for fold in range(FOLDS))
@@ -89,6 +89,11 @@ class DigitSplit:
         seed = tf.constant(TEST_SEED, tf.int64)
         batches = self._batches(self._batch_maker(), tf.range(len(self)), seed, batch_size)
         return batches.prefetch(tf.data.AUTOTUNE)
+
+    def test_centers(self) -> np.ndarray:
+        """`digit_centers` of all digits, [N, 2], in the images of `test_batches`."""
+        numbers = draw_numbers(len(self), self.variant, tf.constant(TEST_SEED, tf.int64))
+        return digit_centers(numbers, self.variant).numpy()
 
     def _batch_maker(self) -> Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
         """A function of rows [B] and their random numbers [B, D] that gives a batch."""

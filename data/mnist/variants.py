@@ -61,13 +61,29 @@ def make_images(
     if not variant.translated:
         return tf.gather(digits, rows)[..., None]
     side, total = variant.side, tf.shape(digits)[0]
-    y, x = tf.unstack(_below([side - SIDE + 1] * 2, numbers[:, :2]), axis=1)
+    y, x = tf.unstack(_digit_places(numbers, variant), axis=1)
     pieces = tf.reshape(numbers[:, 2:], (tf.shape(rows)[0], variant.clutter, 5))
     ways = [tf.maximum(total - 1, 1), *[SIDE - PIECE + 1] * 2, *[side - PIECE + 1] * 2]
     step, cut_y, cut_x, piece_y, piece_x = tf.unstack(_below(ways, pieces), axis=2)
     other = (rows[:, None] + 1 + step) % total  # any but the digit itself
     cuts = (other * SIDE + cut_y) * SIDE + cut_x
     return _compose(digits, rows, y * side + x, cuts, piece_y * side + piece_x, side)
+
+
+def digit_centers(numbers: tf.Tensor, variant: Variant) -> tf.Tensor:
+    """Where the middle of each digit lies in the image made from `numbers`.
+
+    Returns:
+        (x, y), float32 [B, 2]: (-1, -1) is the top left corner of the image, (1, 1) the bottom
+        right one. The middle is that of the digit's 28 x 28 pixels, its centre of mass.
+    """
+    places = tf.cast(_digit_places(numbers, variant), tf.float32)
+    return tf.reverse((places + SIDE / 2) / (variant.side / 2) - 1, axis=[1])
+
+
+def _digit_places(numbers: tf.Tensor, variant: Variant) -> tf.Tensor:
+    """First row and column of each digit, int32 [B, 2]."""
+    return _below([variant.side - SIDE + 1] * 2, numbers[:, :2])
 
 
 # XLA writes each pixel straight to its place: six times as fast, more than 100,000 images a second

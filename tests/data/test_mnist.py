@@ -1,5 +1,6 @@
 """Batches of digits: plain, translated and among clutter."""
 
+import dataclasses
 import os
 import zlib
 from pathlib import Path
@@ -141,6 +142,17 @@ def test_test_images_never_change(root, name, checksum):
     again, _ = joined(load_digit_split(root, name, "test").test_batches(8).as_numpy_iterator())
     np.testing.assert_array_equal(images, again)
     assert zlib.crc32(images.tobytes()) == checksum
+
+
+@pytest.mark.parametrize("name", ["mnist", "mnist_translated_60", "mnist_translated_100"])
+def test_centers_are_those_of_the_digits_in_the_images(root, name):
+    split = load_digit_split(root, name, "test")
+    split = dataclasses.replace(split, digits=np.full_like(split.digits, 255))
+    images = joined(split.test_batches(8).as_numpy_iterator())[0][..., 0] / 255
+    side = images.shape[1]
+    pixels = (np.arange(side) + 0.5) / (side / 2) - 1  # from the edges of the image
+    x, y = ((images * axis).sum(axis=(1, 2)) / 28**2 for axis in (pixels, pixels[:, None]))
+    np.testing.assert_allclose(split.test_centers(), np.stack([x, y], axis=1), atol=1e-6)
 
 
 def test_training_never_has_the_numbers_of_the_test(root):

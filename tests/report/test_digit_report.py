@@ -24,8 +24,8 @@ ROOT = Path(__file__).parents[2]
 CLASSES = tuple("0123456789")
 INLINE = re.compile(r"data:image/(png|gif);base64,")
 GLIMPSES, SIDE, SIZE, SCALES = 3, 20, 6, 2
-OWN = {"error_by_glimpse.png", "locations.png", "paths_mistakes.png", "paths_sample.png",
-       "rollout.gif"}  # fmt: skip
+OWN = {"distances.png", "error_by_glimpse.png", "locations.png", "paths_mistakes.png",
+       "paths_sample.png", "rollout.gif"}  # fmt: skip
 
 
 def made_up_logits(labels, skill=4.0, seed=0):
@@ -61,9 +61,11 @@ def write_digit_run(path: Path, *, glimpses=True, images=40, skill=4.0) -> Path:
         Image.fromarray(pictures[row]).save(test / "images" / scene_results.image_file_name(row))
     if glimpses:
         locations = random.uniform(-1, 1, (images, GLIMPSES, 2)).astype(np.float32)
+        centers = random.uniform(-0.5, 0.5, (images, 2)).astype(np.float32)
         np.savez(
             test / "glimpses.npz", images=pictures[shown], shown=shown, locations=locations,
-            logits_by_glimpse=logits, labels=labels, glimpse_size=SIZE, scales=SCALES,
+            centers=centers, logits_by_glimpse=logits, labels=labels, glimpse_size=SIZE,
+            scales=SCALES,
         )  # fmt: skip
     return path
 
@@ -200,6 +202,25 @@ def test_error_by_glimpse_by_hand():
     answers = np.array([[0, 1, 1], [2, 0, 2]])
     errors = glimpse_maps.error_by_glimpse(np.eye(3)[answers], np.array([1, 2]))
     assert errors.tolist() == [0.5, 0.5, 0.0]
+
+
+def test_distances_by_hand():
+    locations = np.array([[[0, 0], [0.3, 0.4]], [[1, -1], [-0.5, 0.5]]])
+    distances = glimpse_maps.distances_in_pixels(locations, np.array([[0, 0], [-0.5, 0.5]]), 20)
+    np.testing.assert_allclose(distances, [[0, 5], [10 * np.hypot(1.5, 1.5), 0]])
+
+
+def test_distances_are_drawn_by_their_median_and_not_where_all_digits_lie_alike(ram, tmp_path):
+    line = glimpse_maps.distance_figure(np.array([[1, 9], [2, 4], [6, 5]])).axes[0].lines[0]
+    np.testing.assert_allclose(line.get_xydata(), [[1, 2], [2, 5]])
+    run = write_digit_run(tmp_path / "run")
+    path = run / "test" / "glimpses.npz"
+    arrays = dict(np.load(path))
+    arrays["centers"] = np.zeros_like(arrays["centers"])
+    np.savez(path, **arrays)
+    figures = write_report(run, "test").parent / "figures"
+    assert not (figures / "distances.png").exists()
+    assert (figures / "locations.png").exists()
 
 
 def test_location_histogram_by_hand():
