@@ -133,6 +133,7 @@ def _without_effect(config: dict) -> list[str]:
         "reward": config.get("reward") != "right" and config["model"] == "ram",
         "location_activation": config["model"] in ("ram", "catch_player"),
         "validation_sequences": config["validation_sequences"],
+        "validation_fraction": not config["validation_sequences"],
     }
     return [name for name, effect in effects.items() if not effect]
 

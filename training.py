@@ -36,7 +36,7 @@ def train(config: dict) -> RunFolder:
     """
     source = open_source(config, config["data_dir"])
     training, validation = source.train_and_validation(
-        config["validation_fraction"], config.get("validation_sequences")
+        config.get("validation_fraction", 0.0), config.get("validation_sequences")
     )
     if config["early_stopping"] and validation is None:
         raise UserError(

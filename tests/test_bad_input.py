@@ -137,6 +137,12 @@ def test_bad_frames_can_be_skipped(scene, on_scene):
     assert run.config["train_images"] == 3
 
 
+def test_a_fraction_means_nothing_beside_names_to_hold_out():
+    named = resolved("--dataset=7scenes", "--scene=chess", "--validation_sequences=seq-01")
+    assert "validation_fraction" not in named
+    assert resolved()["validation_fraction"] == 0.1
+
+
 def test_sequences_to_hold_out_that_there_are_not(on_scene):
     text = sentence(on_scene, "--validation_sequences=seq-01,seq-02")
     assert "seq-02 is no training sequence: choose among seq-01, seq-03" in text
