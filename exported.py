@@ -146,7 +146,8 @@ def open_litert(path: str | Path, threads: int | None = None) -> Callable[..., d
 
 def _load_without_draws(run_dir: str | Path) -> tuple[RunFolder, keras.Model]:
     run, network = load_float32(run_dir)
-    if run.config["model"] == "bayesian_posenet" or run.config.get("location") == "random":
+    model = run.config["model"]
+    if model == "bayesian_posenet" or (model == "ram" and run.config["location"] == "random"):
         raise UserError(
             f"{run_dir} draws random numbers for its answers: only --format=saved_model can"
         )

@@ -178,8 +178,11 @@ def test_networks_without_glimpses(model, data, tmp_path):
         f"--model={model}",
         "--epochs=1",
         "--validation_fraction=0",
+        "--location=random",  # as in a table's row: it plays no part here
     )
     metrics = evaluate(run, "test")
+    export_litert(run.path, tmp_path / "litert")
+    assert "probabilities" in open_exported(tmp_path / "litert").description["outputs"]
     assert "error_percent_by_glimpse" not in metrics
     assert not (run.path / "test/glimpses.npz").exists()
     assert (run.path / "test/report.html").exists()
