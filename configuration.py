@@ -19,9 +19,8 @@ _DIGITS = {
 # On large images where to look is harder to learn than what is seen: how this is taught differs
 # from the paper.
 _FAR = {
-    "glimpses": 8, "glimpse_size": 12, "scales": 3, "batch_size": 512, "epochs": 400,
-    "reward": "probability", "glimpse_weight": 1.0, "reinforce_core": True,
-    "reinforce_weight": 0.2, "location_hidden": 128,
+    "glimpses": 8, "glimpse_size": 12, "scales": 3, "batch_size": 512, "reward": "probability",
+    "glimpse_weight": 1.0, "reinforce_core": True, "reinforce_weight": 0.2, "location_hidden": 128,
 }  # fmt: skip
 RAM_DEFAULTS = {
     "mnist": _DIGITS | {"glimpses": 6, "glimpse_size": 8, "scales": 1},
