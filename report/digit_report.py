@@ -173,8 +173,7 @@ def _add_glimpses(page: Page, results: SplitResults, glimpses: Glimpses) -> None
             style.save(glimpse_maps.distance_figure(distances), results.figures / "distances.png"),
             "Distance of each glimpse from the digit",
             "How far from the digit each glimpse is taken, over all images of the split: the "
-            "median, and the range that 80 % of the images are in. The first is at the same place "
-            "in every image.",
+            "median, and the range that 80 % of the images are in.",
         )
     page.heading("What each glimpse is worth")
     page.figure(

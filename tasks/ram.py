@@ -24,8 +24,8 @@ class RAMTask(SceneTask):
 
     The reward is the paper's, "right": R_t = R is 1 if the last glimpse's arg max is the label,
     else 0. Or "probability": R_t is the mean of the label's probabilities after glimpses t ... T.
-    It varies less from rollout to rollout for the same expected answers, and an early glimpse is
-    worth more where it shows the digit, not only where the last answer depends on it.
+    It tells a nearly right answer from a wrong one, and an early glimpse is worth more where it
+    shows the digit, not only where the last answer depends on it.
 
     Targets are labels [B]; a network may return M rows for each, as `RAM` does in training.
 

@@ -79,7 +79,9 @@ def test_metrics_are_those_of_the_predictions(ram):
     wrong = sum(row["predicted_class"] != row["true_class"] for row in rows)
     assert metrics["error_percent"] == pytest.approx(100 * wrong / 21, abs=1e-3)
     assert len(metrics["error_percent_by_glimpse"]) == 3
-    assert len(metrics["median_distance_px_by_glimpse"]) == 3
+    glimpses = np.load(run.path / "test/glimpses.npz")
+    away = np.linalg.norm(glimpses["locations"] - glimpses["centers"][:, None], axis=-1) * 30
+    assert metrics["median_distance_px_by_glimpse"] == pytest.approx(np.median(away, 0), abs=0.01)
     assert metrics["error_percent_by_glimpse"][-1] == pytest.approx(metrics["error_percent"])
     # 0 is the commonest training digit; 3 of the 21 test digits are zeros.
     assert metrics["baselines"]["majority_class"]["accuracy"] == pytest.approx(3 / 21)
