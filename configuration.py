@@ -1,5 +1,6 @@
 """From the flags as given to the configuration of a run, and from that to a network's arguments."""
 
+import itertools
 import os
 
 from errors import UserError
@@ -48,21 +49,28 @@ DEFAULT_BETAS = {
 }
 SEVEN_SCENES_BETA = 120.0
 
-# Flags that mean something for photographs alone, and for the recurrent attention model alone: a
-# run's configuration has only those that count for it.
-PHOTOGRAPH_FLAGS = (
-    "skip_bad", "steps", "layers", "attention", "activation", "grid", "depth", "hidden",
-    "lstm_kernels", "reduction", "gate_embedding", "dropout", "pretrained", "freeze",
-    "cached_crops", "mirror", "focal_length", "trunk_learning_rate_scale",
-    "head_learning_rate_scale", "mask_learning_rate_scale", "pose_loss", "beta",
-    "auxiliary_weight", "layer_auxiliary_weight", "attention_weight", "balance_weight",
-    "compute_penalty", "temperature_start", "temperature_end", "soft_fraction", "quiet_fraction",
+# Who has a use for a flag: a run's configuration has only those that count for its network.
+PHOTOGRAPHS = (
+    "skip_bad", "dropout", "pretrained", "freeze", "mirror", "trunk_learning_rate_scale",
+    "head_learning_rate_scale", "auxiliary_weight",
 )  # fmt: skip
-GLIMPSE_FLAGS = (
-    "glimpses", "glimpse_size", "scales", "core", "fusion", "location", "location_std",
-    "location_activation", "location_hidden", "reinforce_core", "samples", "units",
-    "baseline_weight", "reinforce_weight", "glimpse_weight", "reward", "entropy_weight", "games",
+POSES = ("focal_length", "pose_loss", "beta")
+ATTENTION = (
+    "steps", "layers", "attention", "activation", "grid", "depth", "hidden", "lstm_kernels",
+    "reduction", "gate_embedding", "cached_crops", "layer_auxiliary_weight",
 )  # fmt: skip
+MAPS = ("mask_learning_rate_scale", "attention_weight")
+GATES = (
+    "balance_weight", "compute_penalty", "temperature_start", "temperature_end", "soft_fraction",
+    "quiet_fraction",
+)  # fmt: skip
+SENSORS = (
+    "glimpse_size", "scales", "core", "fusion", "location_std", "location_activation",
+    "location_hidden", "baseline_weight", "reinforce_weight",
+)  # fmt: skip
+GLIMPSES = ("glimpses", "location", "samples", "reinforce_core", "glimpse_weight", "reward")
+UNITS = ("units",)
+GAMES = ("entropy_weight", "games")
 
 
 def resolve() -> dict:
@@ -105,13 +113,14 @@ def resolve() -> dict:
     check(config)
     for name in ("lstm_kernels", "units"):
         config[name] = [int(value) for value in config[name]]
-    others = GLIMPSE_FLAGS if config["task"] in ("pose", "scene") else PHOTOGRAPH_FLAGS
-    for name in others:
+    others = (SENSORS, GLIMPSES, UNITS, GAMES)
+    if config["task"] not in ("pose", "scene"):
+        others = (PHOTOGRAPHS, POSES, ATTENTION, MAPS, GATES)
+    for name in itertools.chain(*others):
         if FLAGS[name].present:
             raise UserError(
                 f"--{name} means nothing for --dataset={config['dataset']}: leave it out"
             )
-        del config[name]
     for name in _without_effect(config):
         config.pop(name, None)
     return config
@@ -121,20 +130,31 @@ def _without_effect(config: dict) -> list[str]:
     """Flags that change nothing in this run: it is the same run whatever they say."""
     from models.networks import ATTENTION_NETWORKS
 
-    layer_weight = config.get("layer_auxiliary_weight")
+    model, task = config["model"], config["task"]
+    attention = model in ATTENTION_NETWORKS
+    uses = {
+        PHOTOGRAPHS: task in ("pose", "scene"),
+        POSES: task == "pose",
+        ATTENTION: attention,
+        MAPS: attention and model != "layer_attention",
+        GATES: attention and model != "spatial_attention",
+        SENSORS: model in ("ram", "catch_player"),
+        GLIMPSES: model == "ram",
+        UNITS: model == "fully_connected",
+        GAMES: task == "game",
+    }
     effects = {
-        "layer_auxiliary_weight": layer_weight is not None
-        and config["model"] in ATTENTION_NETWORKS,
-        "cached_crops": config.get("cached_crops") and _trunk_is_frozen(config),
-        "compute_penalty": config.get("compute_penalty"),
-        "glimpse_weight": config.get("glimpse_weight") and config["model"] == "ram",
-        "reinforce_core": config.get("reinforce_core") and config["model"] == "ram",
-        "reward": config.get("reward") != "right" and config["model"] == "ram",
-        "location_activation": config["model"] in ("ram", "catch_player"),
+        "layer_auxiliary_weight": config["layer_auxiliary_weight"] is not None,
+        "cached_crops": config["cached_crops"] and _trunk_is_frozen(config),
+        "compute_penalty": config["compute_penalty"],
+        "glimpse_weight": config["glimpse_weight"],
+        "reinforce_core": config["reinforce_core"],
+        "reward": config["reward"] != "right",
         "validation_sequences": config["validation_sequences"],
         "validation_fraction": not config["validation_sequences"],
     }
-    return [name for name, effect in effects.items() if not effect]
+    unused = [name for names, used in uses.items() if not used for name in names]
+    return unused + [name for name, effect in effects.items() if not effect]
 
 
 def _trunk_is_frozen(config: dict) -> bool:

@@ -1,7 +1,6 @@
 """The experiments behind the tables of Mnih et al. 2014 (Recurrent Models of Visual Attention).
 
-The cells without a printed value are of our own: random glimpses on other data, and 100 x 100
-pixels without clutter, which the paper does not test.
+100 x 100 pixels without clutter are of our own: the paper does not test them.
 """
 
 from reproduction.definitions import Column, Place, Row, Table

@@ -1,12 +1,13 @@
 """Reproduces the papers, a table or figure a command: python reproduce.py --table=5.7.
 
 What is missing is trained and evaluated, a run at a time; what is there is used. Broken off, the
-same command goes on. `--list` shows all there is.
+same command goes on; started twice, the two share the runs out. `--list` shows all there is.
 """
 
 import shlex
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 
 from absl import flags as absl_flags
@@ -60,14 +61,20 @@ def main(arguments: list[str]) -> None:
         print("\n".join(listing.dry_run(list(request.plan.values()), request.missing)))
         return
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    complete = request.run() if values.train else request.leave()
-    print("\n" + request.write(COMMAND, _output(values)))
-    if not complete:
+    if values.train and not request.runnable:
+        raise UserError(f"nothing can be run: {next(iter(request.missing.values()))}")
+    output = Path(values.output or f"{values.runs_dir}/tables").expanduser()
+    write = partial(request.write, COMMAND, output)
+    text = write()  # tells now, not after hours, if it cannot be
+    failed = request.run(write) if values.train else {}
+    print("\n" + (write() if values.train else text))
+    if failed:
+        print(
+            f"{len(failed)} of {len(request.plan)} runs failed, their cells say why; the same "
+            "command tries them again",
+            file=sys.stderr,
+        )
         sys.exit(1)
-
-
-def _output(values: absl_flags.FlagValues) -> Path:
-    return Path(values.output or f"{values.runs_dir}/tables").expanduser()
 
 
 def _check(values: absl_flags.FlagValues) -> None:

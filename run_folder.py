@@ -20,7 +20,7 @@ from tasks.pose import PoseTask
 from tasks.ram import RAMTask
 from tasks.scene import SceneTask
 from tasks.task import Task
-from weights.file_checks import sha256
+from weights.file_checks import sha256, whole_file
 
 # Class, and the flags that are its arguments.
 _SHARED = (
@@ -75,6 +75,9 @@ class RunFolder:
             raise UserError(f"--run_dir={path} cannot be written: {reason}") from error
         run = cls.open(path)
         run._require_same(config)
+        if run.config.get("data_dir") != config["data_dir"]:  # the same images, at another place
+            run.config["data_dir"] = config["data_dir"]
+            _write_json(path / "config.json", run.config)
         return run
 
     @classmethod
@@ -227,4 +230,5 @@ def _flag(value: object) -> str:
 
 
 def _write_json(path: Path, content: dict) -> None:
-    path.write_text(json.dumps(content, indent=2) + "\n")
+    with whole_file(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n")

@@ -185,7 +185,7 @@ def make_optimizer(config: dict, steps_per_epoch: int) -> keras.optimizers.Optim
     if config["task"] in ("pose", "scene"):
         head = config["head_learning_rate_scale"]
         scales = {
-            "spatial_attention/mask": head * config["mask_learning_rate_scale"],
+            "spatial_attention/mask": head * config.get("mask_learning_rate_scale", 1.0),
             "trunk/": config["trunk_learning_rate_scale"],
             **dict.fromkeys(HEADS, head),
         }

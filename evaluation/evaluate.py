@@ -23,21 +23,25 @@ def evaluate(run: RunFolder, split: str, data_dir: str | None = None) -> dict:
     """
     task = _task(run.config)
     network = load_network(run)
+    digest = run.digest()
     source = open_source(run.config, data_dir or run.config["data_dir"])
     tested = _load(run, source, split)
     folder = run.split_folder(split)
 
     print(f"evaluating {len(tested)} examples of {run.config['scene']} ({split})")
     outputs = network.predict(tested.test_batches(task.BATCH))
-    metrics = task.metrics(run.config, tested, outputs) | {"weights_sha256": run.digest()}
+    metrics = task.metrics(run.config, tested, outputs)
     if hasattr(task, "work"):
         metrics |= task.work(network, run.config["image_size"], outputs)
     aside = run.config["validation_sequences"]
     reference = source.load("train", [name for name in source.sequences if name not in aside])
     metrics["baselines"] = task.baselines(run.config, network, tested, reference, outputs)
     task.write(folder, run.config, tested, outputs)
-    (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+    path = folder / "metrics.json"
+    path.write_text(json.dumps(metrics, indent=2) + "\n")
     task.write_report(run.path, split)
+    metrics["weights_sha256"] = digest  # says that the evaluation came to its end
+    path.write_text(json.dumps(metrics, indent=2) + "\n")
     return metrics
 
 

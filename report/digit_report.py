@@ -176,15 +176,19 @@ def _add_glimpses(page: Page, results: SplitResults, glimpses: Glimpses) -> None
             "median, and the range that 80 % of the images are in.",
         )
     page.heading("What each glimpse is worth")
+    trained = (
+        "Each of its answers is trained, the last one most."
+        if results.config.get("glimpse_weight")
+        else "It is trained to answer after the last one: the earlier values show when it has seen "
+        "enough, not what a network trained for fewer glimpses would reach."
+    )
     page.figure(
         style.save(
             glimpse_maps.error_by_glimpse_figure(errors, len(glimpses.labels)),
             results.figures / "error_by_glimpse.png",
         ),
         "Error rate after each glimpse",
-        "The error rate when the network must answer after each glimpse. It is trained to answer "
-        "after the last one: the earlier values show when it has seen enough, not what a network "
-        "trained for fewer glimpses would reach.",
+        f"The error rate when the network must answer after each glimpse. {trained}",
     )
 
 

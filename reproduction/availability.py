@@ -33,6 +33,7 @@ def describe(place: Place, data_dir: str | None) -> str:
         return "on request"
     builder = require_dataset(place.dataset).builder
     if builder is None:
-        return "there" if (tfds_dir() / "downloads").is_dir() else "to be downloaded"
+        downloaded = any((tfds_dir() / "downloads").glob("*mnist*"))
+        return "there" if downloaded else "to be downloaded"
     prepared = tfds_dir() / builder.name / place.scene
     return "there" if prepared.is_dir() else "to be downloaded"

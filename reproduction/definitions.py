@@ -8,6 +8,8 @@ from reproduction.arithmetic import Value
 LAYERS = "3b,4e,5b"  # of the tables (caption of table 5.7)
 ATTENTION_MODELS = ("joint_attention", "spatial_attention", "layer_attention")
 SCENE_DATASETS = ("mit67", "scenes15")
+# What a column's title says of a model even where the column leaves the flag at its default.
+TITLED = {"ram": ("glimpses", "location"), "fully_connected": ("units",)}
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,11 @@ class Experiment:
         return [f"--{name}={value}" for name, value in (named | dict(self.flags)).items()] + [
             f"--seed={seed}"
         ]
+
+    @property
+    def fixed(self) -> set[str]:
+        """The names of the flags that no recipe can set: its result would stand in their name."""
+        return {*dict(self.flags), *TITLED.get(self.model, ())}
 
     @property
     def name(self) -> str:

@@ -6,12 +6,10 @@ from pathlib import Path
 
 from errors import UserError
 from reproduction import pictures, tables
-from reproduction.definitions import Experiment, Figure, Place, Row, Table
+from reproduction.definitions import Figure, Place, Row, Table
 from reproduction.recipe import differences
 from reproduction.results import make_cells, training_seconds
-from reproduction.runs import Run
-
-Plan = Mapping[tuple[Experiment, int], Run]
+from reproduction.runs import Plan, Run
 
 
 def write_table(
@@ -24,6 +22,8 @@ def write_table(
     output: Path,
 ) -> str:
     """Writes `<output>/table-<name>.{md,csv}` and its pictures; returns the Markdown.
+
+    The file of some of its rows alone is named after their scenes too: it replaces no whole one.
 
     Args:
         table: What to write.
@@ -39,9 +39,9 @@ def write_table(
     used = list(dict.fromkeys(run for cell in cells.values() for run in cell.runs))
     lines = [f"# {_title('Table', table)}", "", *heading(used, seeds, command), ""]
     lines += [tables.markdown(table, rows, cells, seeds)]  # ends in a line break
-    places = {row.place for row in rows}
+    places = [row.place for row in rows if row.place]
     lines += missing_lines({place: text for place, text in missing.items() if place in places})
-    stem = output / f"table-{table.name}"
+    stem = output / _file_name("table", table, len(rows) < len(table.rows), places)
     written = pictures.table_pictures(table, rows, cells, stem)
     lines += [f"![{alt}]({path.name})\n" for alt, path in written]
     text = "\n".join(lines).rstrip() + "\n"
@@ -60,19 +60,21 @@ def write_figure(
     output: Path,
 ) -> str:
     """Writes `<output>/figure-<name>.md` and a picture for each place, of the first seed."""
+    stem = _file_name("figure", figure, len(places) < len(figure.places), places)
     runs = {place: plan[figure.column.experiment(place), 0] for place in places}
     lines = [f"# {_title('Figure', figure)}", "", *heading(list(runs.values()), 1, command), ""]
     for place, run in runs.items():
         lines += [f"## {place.title}", ""]
         path = output / f"figure-{figure.name}-{place.scene}.png"
-        if run in problems or not pictures.picture(figure.kind, run, path):
-            lines += [f"{problems.get(run, 'not run')}", ""]
+        problem = problems.get(run) or pictures.picture(figure.kind, run, path)
+        if problem:
+            lines += [problem, ""]
         else:
             lines += [f"![{place.title}]({path.name})", "", f"Run {run.path.name}.", ""]
     lines += [*(f"- {note}" for note in figure.notes), ""]
     lines += missing_lines({place: missing[place] for place in places if place in missing})
     text = "\n".join(lines).rstrip() + "\n"
-    write(output / f"figure-{figure.name}.md", text)
+    write(output / f"{stem}.md", text)
     return text
 
 
@@ -96,8 +98,9 @@ def heading(runs: Sequence[Run], seeds: int, command: str) -> list[str]:
     revisions = _distinct(str(config["git_revision"]) for config in configs)
     hours = sum(training_seconds(run) for run in runs) / 3600
     epochs = _distinct(str(config["epochs"]) for config in configs)
+    done = sum(run.trained for run in runs)
     lines.append(
-        f"{len(configs)} of {len(runs)} runs, {hours:.2f} hours of training; {versions}; git "
+        f"{done} of {len(runs)} runs, {hours:.2f} hours of training; {versions}; git "
         f"revision {revisions}."
     )
     if any(run.experiment.place.task == "digit" for run in runs):
@@ -127,6 +130,11 @@ def write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UserError(f"--output: {path} cannot be written: {error.strerror}") from error
+
+
+def _file_name(kind: str, item: Table | Figure, partial: bool, places: Iterable[Place]) -> str:
+    scenes = dict.fromkeys(place.scene for place in places) if partial else ()
+    return "-".join((kind, item.name, *scenes))
 
 
 def _title(kind: str, item: Table | Figure) -> str:

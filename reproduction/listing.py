@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from errors import UserError
 from reproduction.availability import describe, missing_data
 from reproduction.definitions import Experiment, Figure, Place, Table
 from reproduction.recipe import Recipe
@@ -22,13 +23,19 @@ def listing(
 ) -> list[str]:
     """Each table and figure: its flag, its data and which are there, how many runs are done."""
     lines, missing = [], {}
-    entries = [("table", table, experiments_of(table, table.rows)) for table in tables]
-    entries += [("figure", figure, figure_experiments(figure, figure.places)) for figure in figures]
-    for kind, item, experiments in entries:
-        plan = make_plan(experiments, seeds, recipe)
+    entries = [("table", table, experiments_of(table, table.rows), seeds) for table in tables]
+    entries += [
+        ("figure", figure, figure_experiments(figure, figure.places), 1) for figure in figures
+    ]
+    for kind, item, experiments, of_each in entries:
         flag = f"--{kind}={item.name}"
         lines += [f"{flag:<22} {item.title}", f"    data  {_data(experiments, recipe)}"]
-        lines.append(f"    runs  {_runs(list(plan.values()))}")
+        try:
+            plan = make_plan(experiments, of_each, recipe)
+        except UserError as error:
+            lines.append(f"    these flags do not go with it: {error}")
+        else:
+            lines.append(f"    runs  {_runs(list(plan.values()))}")
         for experiment in experiments:
             sentence = missing_data(experiment.place, recipe.data_dir)
             if sentence:

@@ -50,27 +50,27 @@ def table_pictures(
         runs = [run for row in rows for run in cells[row.title, steps[-1].title].runs[:1]]
         for kind, alt in (("frequencies", "Layers selected"), ("attention", "Attention")):
             path = stem.with_name(f"{stem.name}-{kind}.png")
-            if runs and picture(kind, runs[0], path):
+            if runs and picture(kind, runs[0], path) is None:
                 written.append((f"{alt}, {steps[-1].title}", path))
     return written
 
 
-def picture(kind: str, run: Run, path: Path) -> bool:
-    """Draws layer `frequencies` or `attention` of an evaluated run; False if it has none."""
+def picture(kind: str, run: Run, path: Path) -> str | None:
+    """Draws layer `frequencies` or `attention` of an evaluated run; returns why not, or None."""
     if run.state != "done":
-        return False
+        return "not run"
     try:
         results = read_split(run.path, "test")
     except UserError as error:  # no reason to withhold the table
-        print(f"no picture of {kind}: {error}")
-        return False
+        return str(error)
     if results.layer_gates is None or results.attention is None:
-        return False
+        return f"{run.path} holds no attention: evaluate it again"
     draw = {"frequencies": _frequencies, "attention": _attention}[kind]
     figure = draw(results)
-    if figure is not None:
-        _save(figure, path)
-    return figure is not None
+    if figure is None:
+        return f"{run.path} has no images to draw"
+    _save(figure, path)
+    return None
 
 
 def steps_figure(rows: Sequence[Row], steps: Sequence[Column], cells: Cells) -> Figure:

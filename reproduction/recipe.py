@@ -3,6 +3,7 @@
 import os
 import shlex
 from dataclasses import dataclass
+from functools import cached_property
 
 from absl.flags import Error
 from absl.testing import flagsaver
@@ -22,7 +23,9 @@ THESIS = {
     "image_size": 224, "batch_size": 40, "learning_rate": 1e-4,
     "learning_rate_schedule": "constant", "dropout": 0.5, "l2": 2e-4, "hidden": 96,
     "pose_loss": "l2", "mixed_precision": "none", "pretrained": "places205", "freeze": None,
-    "skip_bad": False,
+    "skip_bad": False, "head_learning_rate_scale": 1.0, "mask_learning_rate_scale": 1.0,
+    "focal_length": 0.0, "mirror": False, "reduction": 0, "balance_weight": 0.0,
+    "quiet_fraction": 0.0,
 }  # fmt: skip
 THESIS_BETAS = {"cambridge": (250, 2000), "7scenes": (120, 750), "tum_lsi": (1000, 1000)}
 
@@ -56,12 +59,17 @@ class Recipe:
             words = tuple(shlex.split(train_flags))
         except ValueError as error:
             raise UserError(f"--train_flags={train_flags} cannot be read: {error}") from error
-        for name in given_flags(words):
-            if name in TAKEN:
-                raise UserError(f"--train_flags sets --{name}, which {TAKEN[name]} sets")
         if data_dir:
             data_dir = os.path.abspath(os.path.expanduser(data_dir))
-        return cls(words, epochs, data_dir, os.path.expanduser(runs_dir))
+        recipe = cls(words, epochs, data_dir, os.path.expanduser(runs_dir))
+        for name in sorted(recipe.given & TAKEN.keys()):
+            raise UserError(f"--train_flags sets --{name}, which {TAKEN[name]} sets")
+        return recipe
+
+    @cached_property
+    def given(self) -> set[str]:
+        """The names of the flags that `train_flags` sets."""
+        return given_flags(self.train_flags)
 
     def arguments(self) -> list[str]:
         """The flags of train.py."""
@@ -142,4 +150,6 @@ def differences(configs: list[dict]) -> list[str]:
 
 
 def _text(value: object) -> str:
-    return {None: "none", False: "no", True: "yes"}.get(value, str(value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,6 +1,6 @@
 """What one command asks for: tables and figures, their rows and runs, the data that are missing."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,10 +8,10 @@ from errors import UserError
 from experiments import FIGURES, TABLES
 from reproduction import document
 from reproduction.availability import missing_data
-from reproduction.definitions import Experiment, Figure, Place, Row, Table
+from reproduction.definitions import Figure, Place, Row, Table
 from reproduction.recipe import Recipe
 from reproduction.results import select_rows
-from reproduction.runs import Run, experiments_of, figure_experiments, make_plan
+from reproduction.runs import Plan, Run, experiments_of, figure_experiments, make_plan, merged
 from reproduction.work import work
 
 
@@ -27,9 +27,9 @@ class Request:
         problems: Why a run has no result.
     """
 
-    tables: dict[str, tuple[Table, list[Row]]]
-    figures: dict[str, tuple[Figure, list[Place]]]
-    plan: dict[tuple[Experiment, int], Run] = field(default_factory=dict)
+    tables: dict[str, tuple[Table, list[Row]]] = field(default_factory=dict)
+    figures: dict[str, tuple[Figure, list[Place]]] = field(default_factory=dict)
+    plan: Plan = field(default_factory=dict)
     missing: dict[Place, str] = field(default_factory=dict)
     problems: dict[Run, str] = field(default_factory=dict)
 
@@ -61,23 +61,19 @@ class Request:
         chosen_tables = [lookup("table", name) for name in dict.fromkeys(tables)]
         chosen_figures = [lookup("figure", name) for name in dict.fromkeys(figures)]
         kept = _scenes(scenes, chosen_tables, chosen_figures)
-        request = cls(
-            {table.name: (table, select_rows(table, kept)) for table in chosen_tables},
-            {
-                figure.name: (
-                    figure,
-                    [p for p in figure.places if kept is None or p.scene.lower() in kept],
-                )
-                for figure in chosen_figures
-            },
-        )
-        experiments: dict[Experiment, bool] = {}
-        found = [experiments_of(*pair) for pair in request.tables.values()]
-        found += [figure_experiments(*pair) for pair in request.figures.values()]
-        for some in found:
-            experiments |= {key: svm or experiments.get(key, False) for key, svm in some.items()}
-        request.plan = make_plan(experiments, seeds, recipe)
-        for experiment in experiments:
+        request = cls()
+        for table in chosen_tables:
+            if rows := select_rows(table, kept):
+                request.tables[table.name] = (table, rows)
+        for figure in chosen_figures:
+            if places := [p for p in figure.places if kept is None or p.scene.lower() in kept]:
+                request.figures[figure.name] = (figure, places)
+        trained = merged(experiments_of(*pair) for pair in request.tables.values())
+        drawn = merged(figure_experiments(*pair) for pair in request.figures.values())
+        request.plan = make_plan(trained, seeds, recipe)
+        for key, run in make_plan(drawn, 1, recipe).items():  # a figure shows the first seed
+            request.plan.setdefault(key, run)
+        for experiment, _ in request.plan:
             if sentence := missing_data(experiment.place, recipe.data_dir):
                 request.missing[experiment.place] = sentence
         request.problems = {
@@ -87,18 +83,22 @@ class Request:
         }
         return request
 
-    def run(self) -> bool:
-        """Runs what can be run; whether all of it came to its end."""
-        there = [run for run in self.plan.values() if run.experiment.place not in self.missing]
-        failed = work(there)
-        self.problems |= failed
-        return not failed
+    def run(self, after_each: Callable[[], object] = lambda: None) -> dict[Run, str]:
+        """Runs what can be run, and calls `after_each` after each; returns what went wrong."""
+        data_missing = dict(self.problems)
 
-    def leave(self) -> bool:
-        """Takes the runs as they are, which is no failure."""
-        left = {run: "not run" for run in self.plan.values() if run.state != "done"}
-        self.problems = left | self.problems
-        return True
+        def tell(failed: dict[Run, str]) -> None:
+            self.problems = data_missing | failed
+            after_each()
+
+        failed = work(self.runnable, tell)
+        self.problems = data_missing | failed
+        return failed
+
+    @property
+    def runnable(self) -> list[Run]:
+        """The runs whose data are there, or can be downloaded."""
+        return [run for run in self.plan.values() if run.experiment.place not in self.missing]
 
     def write(self, command: str, output: Path) -> str:
         """Writes all tables and figures to the folder `output`; returns their Markdown."""

@@ -88,8 +88,10 @@ def select_rows(table: Table, scenes: set[str] | None) -> list[Row]:
 def measured(run: Run, row: Row, column: Column) -> tuple[Value, dict[str, float]] | None:
     """Value and details that a run has for a cell; None as long as it is not evaluated."""
     task = run.experiment.place.task
-    metrics = run.results("svm.json" if column.predictor == "svm" else "metrics.json")
-    if metrics is None or set(run.missing()) - {"train", "svm"}:
+    svm = column.predictor == "svm"
+    metrics = run.results("svm.json" if svm else "metrics.json")
+    needed = {"evaluate", "svm"} if svm else {"evaluate"}
+    if metrics is None or needed & set(run.missing()):
         return None
     if column.predictor in ("retrieval", "constant"):
         name = CONSTANT[task] if column.predictor == "constant" else "retrieval"
@@ -129,7 +131,7 @@ def training_seconds(run: Run) -> float:
     try:
         with run.folder.history.open() as file:
             return sum(float(row["seconds"]) for row in csv.DictReader(file))
-    except (OSError, KeyError, ValueError):
+    except (OSError, KeyError, TypeError, ValueError):  # none yet, or cut off as it was written
         return 0.0
 
 
@@ -173,7 +175,8 @@ def _fill(
 ) -> None:
     cell.runs.append(run)
     found = measured(run, row, column)
-    if run in problems or found is None:
+    # What failed may be the SVM alone; but if training is refused, the images are others.
+    if found is None or (run in problems and "train" in run.missing()):
         cell.problem = cell.problem or problems.get(run, "not run")
     else:
         cell.ours[seed], cell.details[seed] = found

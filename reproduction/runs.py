@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from errors import UserError
 from flags import NOT_IN_CONFIG
 from reproduction.definitions import Experiment, Figure, Place, Row, Table
 from reproduction.recipe import Recipe, resolve
@@ -112,17 +113,29 @@ def make_run(experiment: Experiment, seed: int, recipe: Recipe, svm: bool = Fals
     Raises:
         UserError: Recipe and experiment do not go together.
     """
+    for name in sorted(recipe.given & experiment.fixed):
+        raise UserError(f"--train_flags sets --{name}, which is what makes {experiment.name}")
     arguments = [*experiment.arguments(seed), *recipe.arguments()]
-    config = resolve(arguments)
+    try:
+        config = resolve(arguments)
+    except UserError as error:
+        raise UserError(f"{experiment.name}: {error}") from error
+    path = Path(recipe.runs_dir) / f"{experiment.name}-s{seed}-{digest_of(config)}"
+    arguments.append(f"--run_dir={path}")
+    config["run_dir"] = str(path)
+    return Run(experiment, seed, path, tuple(arguments), recipe.data_dir, svm, config)
+
+
+def digest_of(config: dict) -> str:
+    """Eight hexadecimal digits of all flags in a resolved configuration that make it another."""
     told = {name: value for name, value in config.items() if name not in NOT_IN_CONFIG}
     if told.get("pretrained"):
         # A file of weights is known by its content wherever it lies.
         told["pretrained"] = sha256(Path(told["pretrained"]))
-    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:8]
-    path = Path(recipe.runs_dir) / f"{experiment.name}-s{seed}-{digest}"
-    arguments.append(f"--run_dir={path}")
-    config["run_dir"] = str(path)
-    return Run(experiment, seed, path, tuple(arguments), recipe.data_dir, svm, config)
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:8]
+
+
+Plan = dict[tuple[Experiment, int], Run]
 
 
 def experiments_of(table: Table, rows: Iterable[Row]) -> dict[Experiment, bool]:
@@ -141,9 +154,15 @@ def figure_experiments(figure: Figure, places: Iterable[Place]) -> dict[Experime
     return {figure.column.experiment(place): False for place in places}
 
 
-def make_plan(
-    experiments: dict[Experiment, bool], seeds: int, recipe: Recipe
-) -> dict[tuple[Experiment, int], Run]:
+def merged(found: Iterable[dict[Experiment, bool]]) -> dict[Experiment, bool]:
+    """The experiments of several tables or figures: the SVM is wanted if one of them wants it."""
+    experiments: dict[Experiment, bool] = {}
+    for some in found:
+        experiments |= {key: svm or experiments.get(key, False) for key, svm in some.items()}
+    return experiments
+
+
+def make_plan(experiments: dict[Experiment, bool], seeds: int, recipe: Recipe) -> Plan:
     """All runs, a whole table of the first seed before the second."""
     return {
         (experiment, seed): make_run(experiment, seed, recipe, svm)

@@ -1,14 +1,17 @@
 """Runs what is missing, each command in a process of its own: memory is freed, and a kill is safe.
 
 Every run has a lock that its process holds for as long as it lives, even if the one that started
-it is killed: two commands, or a second start, never train in one folder at the same time.
+it is killed: two commands, or a second start, never train in one folder at the same time. Several
+commands that need the same runs share them out: each takes those that no other is at.
 """
 
 import fcntl
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
@@ -20,35 +23,64 @@ ROOT = Path(__file__).parents[1]
 LONGEST = 400  # characters of a sentence in a table
 
 
-def work(runs: Sequence[Run]) -> dict[Run, str]:
+def work(
+    runs: Sequence[Run], after_each: Callable[[dict[Run, str]], None] = lambda problems: None
+) -> dict[Run, str]:
     """Trains and evaluates what of `runs` is missing; returns what went wrong, by run.
 
-    A run whose data cannot be prepared leaves no configuration; the other runs of its scene are
-    not tried then.
+    As long as no run of a scene has got to a configuration, its data have not been prepared: if
+    the first fails the others are not tried.
+
+    Args:
+        runs: In the order in which they are tried; those that another process is at come last.
+        after_each: Called after each run with what has gone wrong so far.
     """
     problems: dict[Run, str] = {}
     hopeless: dict[tuple[str, str], str] = {}
-    pending = [run for run in runs if run.missing()]
-    for number, run in enumerate(pending, start=1):
-        print(f"\nrun {number} of {len(pending)}: {run.path.name}", flush=True)
-        scene = (run.experiment.place.dataset, run.experiment.place.scene)
-        problem = hopeless.get(scene) or _complete(run)
+    queue = deque(run for run in runs if run.missing())
+    total, begun, skipped = len(queue), time.monotonic(), 0
+    while queue:
+        run = queue.popleft()
+        with locked(run, wait=skipped > len(queue)) as lock:
+            if lock is None:
+                queue.append(run)
+                skipped += 1
+                continue
+            skipped = 0
+            print(f"\nrun {total - len(queue)} of {total}: {run.path.name}", flush=True)
+            scene = (run.experiment.place.dataset, run.experiment.place.scene)
+            problem = hopeless.get(scene) or _complete(run, lock)
         if problem:
             print(f"{run.path.name} failed: {problem}", flush=True)
             problems[run] = problem
-            if not (run.path / "config.json").exists():
+            if not any(_begun(other) for other in runs if _same_scene(other, run)):
                 hopeless[scene] = problem
+        after_each(problems)
+        if queue:
+            pace = (time.monotonic() - begun) / (total - len(queue))
+            print(f"{len(queue)} more runs, about {_duration(pace * len(queue))}", flush=True)
     return problems
 
 
-def _complete(run: Run) -> str | None:
+def _begun(run: Run) -> bool:
+    return (run.path / "config.json").exists()
+
+
+def _same_scene(run: Run, other: Run) -> bool:
+    return run.experiment.place == other.experiment.place
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _complete(run: Run, lock: TextIO) -> str | None:
     """Runs the commands of a run that are missing; returns the sentence of the one that fails."""
-    with locked(run) as lock:
-        for name in run.missing():  # asked again: another process may have done it in the meantime
-            words = run.commands()[name]
-            print(command_line(words), flush=True)
-            if problem := execute(words, lock):
-                return problem
+    for name in run.missing():  # asked again: another process may have done it in the meantime
+        words = run.commands()[name]
+        print(command_line(words), flush=True)
+        if problem := execute(words, lock):
+            return problem
     return None
 
 
@@ -82,8 +114,8 @@ def execute(words: list[str], lock: TextIO | None = None) -> str | None:
 
 
 @contextmanager
-def locked(run: Run) -> Iterator[TextIO]:
-    """Holds the lock of a run; waits for it if another process has it.
+def locked(run: Run, wait: bool = True) -> Iterator[TextIO | None]:
+    """Holds the lock of a run; if another process has it, waits for it, or yields None.
 
     Yields its file, which a process that is started inherits and by which it holds the lock.
     """
@@ -98,6 +130,9 @@ def locked(run: Run) -> Iterator[TextIO]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print("another process is at work on it: waiting", flush=True)
+            if not wait:
+                yield None
+                return
+            print(f"another process is at work on {run.path.name}: waiting", flush=True)
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield lock

@@ -9,6 +9,7 @@ from PIL import Image, ImageColor
 
 from data.sources import open_source
 from errors import UserError
+from evaluation import digits
 from evaluation.evaluate import comparison, evaluate
 from exported import export_litert, export_onnx, export_saved_model, open_exported
 from report.glimpse_figures import PATH
@@ -97,6 +98,33 @@ def test_a_finished_run_is_not_trained_again_and_other_flags_are_told(ram, data,
     assert "is finished" in capsys.readouterr().out
     with pytest.raises(UserError, match=r"--glimpses=3, not 4"):
         trained(data, run.path, *words, "--glimpses=4")
+
+
+def test_data_that_moved_are_found_where_they_are_now(ram, data, tmp_path):
+    run, _ = ram
+    moved = tmp_path / "moved"
+    moved.symlink_to(data)
+    words = ["--dataset=mnist_cluttered_60", "--glimpses=3", "--samples=2", "--epochs=2"]
+    trained(moved, run.path, *words, "--batch_size=16", "--validation_fraction=0.3")
+    assert RunFolder.open(run.path).config["data_dir"] == str(moved)
+    trained(data, run.path, *words, "--batch_size=16", "--validation_fraction=0.3")
+    assert RunFolder.open(run.path).config == run.config
+
+
+def test_an_evaluation_without_its_report_is_not_taken_for_a_whole_one(ram, monkeypatch):
+    run, metrics = ram
+
+    def break_off(*arguments):
+        raise KeyboardInterrupt
+
+    path = run.path / "test/metrics.json"
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(digits, "write_report", break_off)
+        evaluate(run, "test")
+    left = json.loads(path.read_text())
+    assert left == {name: metrics[name] for name in metrics if name != "weights_sha256"}
+    assert evaluate(run, "test") == metrics
+    assert metrics["weights_sha256"] == run.digest()
 
 
 def test_a_broken_off_run_ends_as_the_unbroken_one(data, tmp_path):

@@ -112,6 +112,14 @@ def test_report_leads_with_the_error_rate_of_the_predictions(ram):
     assert facts == {"error rate": f"{wrong / 40:.2%}", "wrong": str(wrong), "images": "40"}
 
 
+def test_report_says_which_answers_are_trained(ram, tmp_path):
+    assert "trained to answer after the last one" in ram.read_text()
+    path = write_digit_run(tmp_path / "run")
+    config = json.loads((path / "config.json").read_text()) | {"glimpse_weight": 1.0}
+    (path / "config.json").write_text(json.dumps(config))
+    assert "Each of its answers is trained" in write_report(path, "test").read_text()
+
+
 def test_a_perfect_network_has_no_mistakes_to_show(tmp_path):
     report = write_report(write_digit_run(tmp_path / "run", skill=50.0), "test")
     figures = {path.name for path in (report.parent / "figures").iterdir()}

@@ -61,8 +61,8 @@ def test_a_table_has_published_and_own_values_and_says_what_is_missing(recipe, t
     assert "|  | ours | data missing | data missing | data missing |" in text
     assert "TUM-LSI is given on request" in text
     assert "TUM-LSI, improvement in %, orientation: printed -2.88, computed -31.18" in text
-    assert (tmp_path / "results/table-5.6.md").read_text() == text
-    lines = list(csv.DictReader((tmp_path / "results/table-5.6.csv").open()))
+    assert (tmp_path / "results/table-5.6-stairs-tum_lsi.md").read_text() == text
+    lines = list(csv.DictReader((tmp_path / "results/table-5.6-stairs-tum_lsi.csv").open()))
     line = next(row for row in lines if row["row"] == "Stairs" and row["column"] == "PoseNet")
     assert (line["measure"], line["published"], line["ours"]) == ("position_m", "0.48", "0.5")
     assert next(row["problem"] for row in lines if row["row"] == "TUM-LSI") == "data missing"
@@ -125,8 +125,8 @@ def test_steps_are_drawn(recipe, tmp_path):
     for run in request.plan.values():
         pretend(run, pose_metrics(0.3, 9.0))
     text = request.write("command", tmp_path / "results")
-    assert "(table-5.3-steps.png)" in text
-    with Image.open(tmp_path / "results/table-5.3-steps.png") as image:
+    assert "(table-5.3-stairs-steps.png)" in text
+    with Image.open(tmp_path / "results/table-5.3-stairs-steps.png") as image:
         assert min(image.size) > 300
 
 

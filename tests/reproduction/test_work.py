@@ -9,7 +9,7 @@ import pytest
 from errors import UserError
 from reproduction import svm, work
 from reproduction.request import Request
-from tests.reproduction.runs import plan_of, pose_metrics, pretend, write_results
+from tests.reproduction.runs import plan_of, pose_metrics, pretend, scene_metrics, write_results
 
 
 def test_a_failed_run_is_told_in_its_cell_and_the_others_go_on(recipe, monkeypatch, tmp_path):
@@ -30,7 +30,9 @@ def test_a_failed_run_is_told_in_its_cell_and_the_others_go_on(recipe, monkeypat
         return None
 
     monkeypatch.setattr(work, "execute", execute)
-    assert request.run() is False
+    assert list(request.run().values()) == [
+        "the loss is no longer a number | lower --learning_rate"
+    ]
     assert tried == [
         ("posenet", "train.py"), ("lstm_posenet", "train.py"), ("lstm_posenet", "eval.py"),
         ("spatial_attention", "train.py"), ("spatial_attention", "eval.py"),
@@ -44,10 +46,19 @@ def test_a_scene_whose_data_cannot_be_prepared_is_tried_once(recipe, monkeypatch
     request = Request.make(["5.6"], [], ["stairs"], 2, recipe)
     tried = []
     monkeypatch.setattr(work, "execute", lambda words, lock: tried.append(words) or "no network")
-    assert request.run() is False
+    assert set(request.run().values()) == {"no network"}
     assert len(tried) == 1
-    assert set(request.problems.values()) == {"no network"}
     assert len(request.problems) == 6
+
+
+def test_a_run_that_ends_before_its_configuration_is_written_spares_the_others(recipe, monkeypatch):
+    request = Request.make(["5.6"], [], ["stairs"], 1, recipe)
+    runs = list(request.plan.values())
+    pretend(runs[0], pose_metrics(0.1, 4.0))  # so its data could be prepared
+    tried = []
+    monkeypatch.setattr(work, "execute", lambda words, lock: tried.append(words) or "no space")
+    assert list(request.run()) == runs[1:]
+    assert len(tried) == 2
 
 
 def test_tables_are_made_of_what_is_there_without_training(recipe, monkeypatch, tmp_path):
@@ -56,10 +67,35 @@ def test_tables_are_made_of_what_is_there_without_training(recipe, monkeypatch, 
     for run in request.plan.values():
         if run.experiment.model == "posenet":
             pretend(run, pose_metrics(0.1, 4.0))
-    assert request.leave()
     text = request.write("command", tmp_path / "results")
     assert "| PoseNet | 0.48 m, 13.1° | 0.100 m, 4.00° |" in text
     assert "| LSTM PoseNet | 0.40 m, 13.7° | not run |" in text
+
+
+def test_tables_grow_with_each_run(recipe, monkeypatch, tmp_path):
+    request = Request.make(["5.6"], [], ["stairs"], 1, recipe)
+    runs = iter(request.plan.values())
+
+    def execute(words, lock):
+        if words[0] == "train.py":
+            pretend(next(runs), pose_metrics(0.1, 4.0))
+
+    monkeypatch.setattr(work, "execute", execute)
+    seen = []
+    request.run(lambda: seen.append(request.write("command", tmp_path).count("0.100 m, 4.00°")))
+    assert seen == [1, 2, 3]
+
+
+def test_a_failed_svm_leaves_the_network_its_numbers(recipe, monkeypatch, tmp_path):
+    request = Request.make(["scenes15"], [], [], 1, recipe)
+    for run in request.plan.values():
+        pretend(run, scene_metrics(0.5))
+    monkeypatch.setattr(work, "execute", lambda words, lock: "too few images")
+    (failed,) = request.run()
+    assert failed.svm
+    text = request.write("command", tmp_path)
+    assert "| GoogLeNet | 50.0 % |" in text
+    assert "| CNN features + SVM | too few images |" in text
 
 
 def test_execute_returns_the_sentence_of_a_script_that_ends_badly(capfd, tmp_path):
@@ -81,6 +117,35 @@ def test_a_run_that_another_process_holds_is_waited_for(recipe, capsys):
         assert time.monotonic() - start > 0.2
     assert holder.wait() == 0
     assert "another process is at work" in capsys.readouterr().out
+
+
+def test_runs_that_another_process_is_at_are_left_to_it(recipe, monkeypatch, capsys):
+    """The first is held when it is its turn: it comes last, and is done by then."""
+    _, plan = plan_of("5.6", recipe, scenes={"stairs"})
+    runs = list(plan.values())
+    tried = []
+
+    def execute(words, lock):
+        run = next(run for run in runs if f"--run_dir={run.path}" in words)
+        if words[0] != "train.py":
+            return
+        tried.append(run)
+        pretend(run, pose_metrics(0.1, 4.0))
+        if run is runs[2]:  # the other process has come to its end by now
+            pretend(runs[0], pose_metrics(0.1, 4.0))
+            others.__exit__(None, None, None)
+
+    monkeypatch.setattr(work, "execute", execute)
+    others = work.locked(runs[0])
+    others.__enter__()
+    assert work.work(runs) == {}
+    assert tried == runs[1:]
+    told = capsys.readouterr().out
+    assert [line for line in told.splitlines() if line.startswith("run ")] == [
+        f"run {number} of 3: {run.path.name}"
+        for number, run in enumerate([runs[1], runs[2], runs[0]], start=1)
+    ]
+    assert "1 more runs, about 0 min" in told
 
 
 def test_the_svm_tells_separable_classes_apart_and_needs_two_images_of_each():
