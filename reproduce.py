@@ -26,6 +26,10 @@ absl_flags.DEFINE_bool("list", False, "Show every table and figure, its data and
 absl_flags.DEFINE_bool("dry_run", False, "Print the commands, run nothing.")
 absl_flags.DEFINE_bool("train", True, "--notrain makes the tables of the runs that are done.")
 absl_flags.DEFINE_list("scenes", [], "Only the rows of these scenes, as redkitchen,OldHospital.")
+absl_flags.DEFINE_multi_string(
+    "columns", [], "Run only the columns of the tables whose title has these words, as "
+    '--columns="8 glimpses"; may be given again. What of the others is there is shown.',
+)  # fmt: skip
 absl_flags.DEFINE_integer("seeds", 1, "Number of seeds, from 0 on.")
 absl_flags.DEFINE_string("runs_dir", "runs/reproduce", "Folder of the runs, shared by all tables.")
 absl_flags.DEFINE_string(
@@ -56,9 +60,11 @@ def main(arguments: list[str]) -> None:
         figures = [lookup("figure", name) for name in (FIGURES if every else values.figure)]
         print("\n".join(listing.listing(tables, figures, values.seeds, recipe)))
         return
-    request = Request.make(wanted, values.figure, values.scenes, values.seeds, recipe)
+    request = Request.make(
+        wanted, values.figure, values.scenes, values.seeds, recipe, values.columns
+    )
     if values.dry_run:
-        print("\n".join(listing.dry_run(list(request.plan.values()), request.missing)))
+        print("\n".join(listing.dry_run(request)))
         return
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if values.train and not request.runnable:

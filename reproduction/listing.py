@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 from errors import UserError
 from reproduction.availability import describe, missing_data
-from reproduction.definitions import Experiment, Figure, Place, Table
+from reproduction.definitions import Experiment, Figure, Table
 from reproduction.recipe import Recipe
+from reproduction.request import Request
 from reproduction.runs import (
     Run,
     command_line,
@@ -45,17 +46,18 @@ def listing(
     return lines
 
 
-def dry_run(runs: Sequence[Run], missing: dict[Place, str]) -> list[str]:
-    """The commands of every run; those that would not be run stand behind a #."""
+def dry_run(request: Request) -> list[str]:
+    """The commands of every run that is wanted; those that would not be run stand behind a #."""
+    runs = [run for run in request.plan.values() if run.experiment in request.wanted]
     lines = []
     for number, run in enumerate(runs, start=1):
-        place = run.experiment.place
-        state = "data missing" if place in missing else run.state
+        there = run.experiment.place not in request.missing
+        state = run.state if there else "data missing"
         lines.append(f"# run {number} of {len(runs)}, {state}: {run.path.name}")
-        wanted = () if place in missing else run.missing()
+        wanted = run.missing() if there else ()
         for name, words in run.commands().items():
             lines.append(("" if name in wanted else "# ") + command_line(words))
-    return lines + [f"# data missing: {text}" for text in dict.fromkeys(missing.values())]
+    return lines + [f"# data missing: {text}" for text in dict.fromkeys(request.missing.values())]
 
 
 def _data(experiments: dict[Experiment, bool], recipe: Recipe) -> str:

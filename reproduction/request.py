@@ -8,7 +8,7 @@ from errors import UserError
 from experiments import FIGURES, TABLES
 from reproduction import document
 from reproduction.availability import missing_data
-from reproduction.definitions import Figure, Place, Row, Table
+from reproduction.definitions import Experiment, Figure, Place, Row, Table
 from reproduction.recipe import Recipe
 from reproduction.results import select_rows
 from reproduction.runs import Plan, Run, experiments_of, figure_experiments, make_plan, merged
@@ -25,6 +25,7 @@ class Request:
         plan: The runs, shared by all of them.
         missing: How to get the data of the places that have none.
         problems: Why a run has no result.
+        wanted: What of the plan is to be run; of the rest is shown what is there.
     """
 
     tables: dict[str, tuple[Table, list[Row]]] = field(default_factory=dict)
@@ -32,6 +33,7 @@ class Request:
     plan: Plan = field(default_factory=dict)
     missing: dict[Place, str] = field(default_factory=dict)
     problems: dict[Run, str] = field(default_factory=dict)
+    wanted: set[Experiment] = field(default_factory=set)
 
     @classmethod
     def make(
@@ -41,6 +43,7 @@ class Request:
         scenes: Sequence[str],
         seeds: int,
         recipe: Recipe,
+        columns: Sequence[str] = (),
     ) -> "Request":
         """Looks up names and makes the runs.
 
@@ -50,6 +53,7 @@ class Request:
             scenes: Names; empty for all.
             seeds: How many.
             recipe: Of all runs.
+            columns: Words in the titles of the tables' columns that are to be run; empty for all.
 
         Raises:
             UserError: A name is unknown, or the recipe does not go with a run.
@@ -69,6 +73,14 @@ class Request:
             if places := [p for p in figure.places if kept is None or p.scene.lower() in kept]:
                 request.figures[figure.name] = (figure, places)
         trained = merged(experiments_of(*pair) for pair in request.tables.values())
+        chosen = merged(experiments_of(*pair, columns) for pair in request.tables.values())
+        if trained and not chosen:
+            titles = dict.fromkeys(
+                c.title for table, _ in request.tables.values() for c in table.columns
+            )
+            raise UserError(
+                f"--columns={', '.join(columns)} is in no title of a column: {'; '.join(titles)}"
+            )
         drawn = merged(figure_experiments(*pair) for pair in request.figures.values())
         request.plan = make_plan(trained, seeds, recipe)
         for key, run in make_plan(drawn, 1, recipe).items():  # a figure shows the first seed
@@ -76,6 +88,7 @@ class Request:
         for experiment, _ in request.plan:
             if sentence := missing_data(experiment.place, recipe.data_dir):
                 request.missing[experiment.place] = sentence
+        request.wanted = {*chosen, *drawn}
         request.problems = {
             run: "data missing"
             for run in request.plan.values()
@@ -97,8 +110,9 @@ class Request:
 
     @property
     def runnable(self) -> list[Run]:
-        """The runs whose data are there, or can be downloaded."""
-        return [run for run in self.plan.values() if run.experiment.place not in self.missing]
+        """The runs that are wanted and whose data are there, or can be downloaded."""
+        wanted = [run for run in self.plan.values() if run.experiment in self.wanted]
+        return [run for run in wanted if run.experiment.place not in self.missing]
 
     def write(self, command: str, output: Path) -> str:
         """Writes all tables and figures to the folder `output`; returns their Markdown."""

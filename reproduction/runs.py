@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -138,11 +138,18 @@ def digest_of(config: dict) -> str:
 Plan = dict[tuple[Experiment, int], Run]
 
 
-def experiments_of(table: Table, rows: Iterable[Row]) -> dict[Experiment, bool]:
-    """What is trained for some rows of a table, and whether its SVM is wanted."""
+def experiments_of(
+    table: Table, rows: Iterable[Row], titles: Sequence[str] = ()
+) -> dict[Experiment, bool]:
+    """What is trained for some rows of a table, and whether its SVM is wanted.
+
+    With `titles`: only for the columns in whose title one of them stands.
+    """
     found: dict[Experiment, bool] = {}
     for row in rows:
         for column in table.columns:
+            if titles and not any(part.lower() in column.title.lower() for part in titles):
+                continue
             experiment = table.experiment(row, column)
             if experiment:
                 found[experiment] = found.get(experiment, False) or column.predictor == "svm"

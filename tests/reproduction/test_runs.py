@@ -46,7 +46,7 @@ def test_a_run_folder_depends_on_values_not_on_how_they_are_written():
 
 def test_dry_run_prints_commands_that_train_understands(recipe):
     request = Request.make(["5.6", "5.7"], ["5.3"], ["stairs", "office"], 2, recipe)
-    lines = listing.dry_run(list(request.plan.values()), request.missing)
+    lines = listing.dry_run(request)
     commands = [line for line in lines if line.startswith("python train.py")]
     # PoseNet, LSTM, spatial attention; of figure 5.3 the first seed alone. Office is missing.
     assert len(commands) == 2 * 3 + 1
@@ -56,6 +56,19 @@ def test_dry_run_prints_commands_that_train_understands(recipe):
         assert config["image_size"] == 32
         assert config["epochs"] == 1
     assert sum("office is missing" in line for line in lines) == 1
+
+
+def test_columns_are_chosen_by_words_in_their_titles(recipe):
+    def models(*columns):
+        request = Request.make(["5.6"], [], ["stairs"], 2, recipe, columns)
+        assert len(request.plan) == 2 * 3  # shown if they are there
+        return [(run.experiment.model, run.seed) for run in request.runnable]
+
+    assert models("lstm") == [("lstm_posenet", 0), ("lstm_posenet", 1)]
+    assert len(models("LSTM", "attention")) == 4
+    assert len(models()) == 6
+    with pytest.raises(UserError, match=r"--columns=T = 9 is in no title .*LSTM PoseNet"):
+        models("T = 9")
 
 
 def test_resolving_leaves_the_flags_as_they_were():
