@@ -71,6 +71,12 @@ SENSORS = (
 GLIMPSES = ("glimpses", "location", "samples", "reinforce_core", "glimpse_weight", "reward")
 UNITS = ("units",)
 GAMES = ("entropy_weight", "games")
+IMAGES = ("image_size", "l2")
+# What flags are that change nothing: a configuration does not have them then.
+OFF = {
+    "layer_auxiliary_weight": None, "cached_crops": 0, "compute_penalty": 0.0,
+    "glimpse_weight": 0.0, "reinforce_core": False, "reward": "right",
+}  # fmt: skip
 
 
 def resolve() -> dict:
@@ -113,10 +119,11 @@ def resolve() -> dict:
     check(config)
     for name in ("lstm_kernels", "units"):
         config[name] = [int(value) for value in config[name]]
-    others = (SENSORS, GLIMPSES, UNITS, GAMES)
-    if config["task"] not in ("pose", "scene"):
-        others = (PHOTOGRAPHS, POSES, ATTENTION, MAPS, GATES)
-    for name in itertools.chain(*others):
+    others = {
+        "digit": (PHOTOGRAPHS, POSES, ATTENTION, MAPS, GATES, GAMES),
+        "game": (PHOTOGRAPHS, POSES, ATTENTION, MAPS, GATES, GLIMPSES, UNITS, IMAGES),
+    }
+    for name in itertools.chain(*others.get(config["task"], (SENSORS, GLIMPSES, UNITS, GAMES))):
         if FLAGS[name].present:
             raise UserError(
                 f"--{name} means nothing for --dataset={config['dataset']}: leave it out"
@@ -142,28 +149,19 @@ def _without_effect(config: dict) -> list[str]:
         GLIMPSES: model == "ram",
         UNITS: model == "fully_connected",
         GAMES: task == "game",
-    }
-    effects = {
-        "layer_auxiliary_weight": config["layer_auxiliary_weight"] is not None,
-        "cached_crops": config["cached_crops"] and _trunk_is_frozen(config),
-        "compute_penalty": config["compute_penalty"],
-        "glimpse_weight": config["glimpse_weight"],
-        "reinforce_core": config["reinforce_core"],
-        "reward": config["reward"] != "right",
-        "validation_sequences": config["validation_sequences"],
-        "validation_fraction": not config["validation_sequences"],
+        IMAGES: task != "game",
+        ("cached_crops",): attention and _trunk_is_frozen(config),
+        ("validation_sequences",): config["validation_sequences"],
+        ("validation_fraction",): not config["validation_sequences"],
     }
     unused = [name for names, used in uses.items() if not used for name in names]
-    return unused + [name for name, effect in effects.items() if not effect]
+    return unused + [name for name, value in OFF.items() if config[name] == value]
 
 
 def _trunk_is_frozen(config: dict) -> bool:
-    """Whether the network attends to a trunk of which nothing is trained."""
+    """Whether nothing is trained of the trunk that an attention network has."""
     from models.googlenet import TAPS
-    from models.networks import ATTENTION_NETWORKS
 
-    if config["model"] not in ATTENTION_NETWORKS:
-        return False
     return config["freeze"] == max(config["layers"], key=TAPS.index)
 
 
@@ -175,6 +173,10 @@ def _take_defaults_of(config: dict, image_size: int | None) -> None:
             config[name] = value
     own = dataset if dataset in RAM_DEFAULTS else None
     config["scene"] = config["scene"] or DEFAULT_SCENES.get(dataset, own)
+    if own and config["scene"] != own:
+        raise UserError(
+            f"--scene={config['scene']} means nothing for --dataset={own}: leave it out"
+        )
     if image_size is None:
         return
     if FLAGS["image_size"].present and config["image_size"] != image_size:

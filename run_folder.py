@@ -10,7 +10,7 @@ from pathlib import Path
 
 import keras
 
-from configuration import network_arguments
+from configuration import OFF, network_arguments
 from errors import UserError
 from flags import NOT_IN_CONFIG
 from models.networks import build_network
@@ -34,7 +34,7 @@ TASKS: dict[str, tuple[type[Task], tuple[str, ...]]] = {
     "digit": (RAMTask, (*_REINFORCE, "glimpse_weight", "reward")),
     "game": (CatchTask, (*_REINFORCE, "entropy_weight")),
 }
-FROM_DATA = ("network", "class_names", "validation_sequences", "train_images")
+FROM_DATA = ("network", "class_names", "validation_sequences", "train_images", "train_crc32")
 PACKAGES = ("tensorflow", "keras", "tensorflow-datasets", "numpy")
 
 
@@ -125,9 +125,10 @@ class RunFolder:
         # A file of weights is known by its content, wherever it lies now.
         free = {*NOT_IN_CONFIG, "versions", "git_revision", "pretrained"}
         # Other weights bring another mean, which is then no fault of the images.
-        for name in sorted(config.keys() - free, key=lambda name: (name in FROM_DATA, name)):
-            before, now = self.config.get(name), config[name]
-            if _same(before, now):
+        names = (config.keys() | (OFF.keys() & self.config.keys())) - free
+        for name in sorted(names, key=lambda name: (name in FROM_DATA, name)):
+            before, now = (found.get(name, OFF.get(name)) for found in (self.config, config))
+            if _same(before, now) or (name == "train_crc32" and before is None):  # of old runs
                 continue
             if name == "pretrained_sha256":
                 raise UserError(
@@ -162,9 +163,10 @@ def build_task(config: dict) -> Task:
 
 def input_shape(config: dict) -> tuple[int | None, ...]:
     """Of a batch that the network of a configuration is called on."""
+    if config["task"] == "game":
+        return (None, 3)
     side = config["image_size"]
-    shapes = {"digit": (side, side, 1), "game": (3,)}
-    return (None, *shapes.get(config["task"], (side, side, 3)))
+    return (None, side, side, 1 if config["task"] == "digit" else 3)
 
 
 def load_network(run: RunFolder, weights: str = "best") -> keras.Model:

@@ -104,6 +104,11 @@ def describe(run: RunFolder, network: keras.Model) -> dict:
     description = {"task": task_of(run), **{key: run.config.get(key) for key in COPIED}}
     if "logits" in symbolic:
         description["classes"] = run.config["class_names"]
+    if description["task"] == "digit":
+        description["images"] = (
+            "white digits on black, as large in the image as in training; other sizes than "
+            "image_size are resized"
+        )
     layers = list(getattr(network, "candidates", ()))
     return {**description, "layers": layers, "outputs": outputs}
 

@@ -79,7 +79,7 @@ def prepare(path: Path, task: str) -> np.ndarray:
     """Returns the image in `path` as networks for `task`, "pose", "scene" or "digit", see it.
 
     Scenes stand upright in a square (thesis, 5.1); poses refer to the sensor's own axes and keep
-    the aspect; digits stay as they are.
+    the aspect; digits stand upright and stay as they are.
 
     Raises:
         UserError: As `decode_rgb`.
@@ -87,7 +87,7 @@ def prepare(path: Path, task: str) -> np.ndarray:
     if task == "scene":
         return resize_square(decode_rgb(path, upright=True))
     if task == "digit":
-        return decode_rgb(path)
+        return decode_rgb(path, upright=True)
     return resize_short_side(decode_rgb(path))
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 from data.mnist.pipeline import DigitSplit
 from report import digit_report
 from report.digit_report import write_report
-from report.glimpse_maps import distances_in_pixels
+from report.glimpse_maps import distances_in_pixels, error_by_glimpse
 from tasks import scene_results
 
 __all__ = ["BATCH", "baselines", "metrics", "table", "write", "write_report"]
@@ -22,10 +22,8 @@ def metrics(config: dict, tested: DigitSplit, outputs: dict[str, np.ndarray]) ->
     found = scene_results.scene_metrics(tested.targets, outputs["logits"], config["class_names"])
     found["error_percent"] = _error_percent(found)
     if "logits_by_glimpse" in outputs:
-        right = outputs["logits_by_glimpse"].argmax(axis=-1) == tested.targets[:, None]
-        found["error_percent_by_glimpse"] = [
-            round(float(error), 4) for error in 100 * (1 - right.mean(axis=0))
-        ]
+        errors = error_by_glimpse(outputs["logits_by_glimpse"], tested.targets)
+        found["error_percent_by_glimpse"] = [round(100 * float(error), 4) for error in errors]
     if "locations" in outputs and tested.variant.translated:
         distances = distances_in_pixels(
             outputs["locations"], tested.test_centers(), tested.image_size

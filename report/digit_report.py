@@ -45,7 +45,10 @@ def write_report(run_path: Path, split: str) -> Path:
         _add_glimpses(page, results, glimpses)
     _add_mistakes(page, results, chosen["mistakes"])
     _add_classes(page, results)
-    return sections.finish(page, results, sections.HELD_OUT.format("parts of the training set"))
+    curves = sections.validation_images(results, "parts of the training set")
+    if results.config.get("model") == "ram":
+        curves += " The loss in training has the terms that teach where to look, too."
+    return sections.finish(page, results, curves)
 
 
 def _add_summary(page: Page, results: SplitResults, glimpses: Glimpses | None) -> None:

@@ -11,6 +11,7 @@ from report import style
 
 IMAGE = 1.75  # inches: side of an image with a path
 WIDEST, GAP = 0.72, 0.06  # of a glimpse beside it, and between them
+MOST = 16  # glimpses beside an image: there is room for no more
 LEFT, TOP, TEXT = 0.06, 0.28, 0.4
 PATH = "#f2b134"  # is seen on black and on white
 
@@ -121,16 +122,19 @@ def path_figure(
         answers: [n][T] texts under the glimpses.
         right: [n, T] whether these are right, which gives them their colour.
 
+    Of more than `MOST` glimpses that many are drawn beside the image, evenly spaced.
+
     Raises:
         ValueError: If there is no image, or the arguments differ in n.
     """
     rows, glimpses = np.shape(locations)[:2]
     if not 0 < rows == len(images) == len(captions):
         raise ValueError(f"{len(images)} images, {rows} paths; expected equal, not 0")
+    drawn = np.linspace(0, glimpses - 1, min(glimpses, MOST)).round().astype(int)
     start = LEFT + IMAGE + 4 * GAP
-    cell = min((style.WIDTH - start) / glimpses - GAP, WIDEST)
+    cell = min((style.WIDTH - start) / len(drawn) - GAP, WIDEST)
     pitch = max(IMAGE, scales * (cell + GAP)) + TEXT
-    height, width = TOP + rows * pitch, max(start + glimpses * (cell + GAP), 4.0)
+    height, width = TOP + rows * pitch, max(start + len(drawn) * (cell + GAP), 4.0)
     figure = style.new_figure(height, width, constrained=False)
 
     def add_axes(left: float, top: float, side: float) -> Axes:
@@ -150,9 +154,9 @@ def path_figure(
                 axes.add_patch(patch).set(alpha=0.55, linewidth=1.0)
         draw_path(axes, path, side)
         _write(axes, captions[row], style.INK, 8.5)
-        for number, location in enumerate(path):
-            left = start + number * (cell + GAP)
-            for scale, patch in enumerate(crop_glimpse(image, location, size, scales)):
+        for place, number in enumerate(drawn):
+            left = start + place * (cell + GAP)
+            for scale, patch in enumerate(crop_glimpse(image, path[number], size, scales)):
                 axes = add_axes(left, top + scale * (cell + GAP), cell)
                 show(axes, patch)
                 if row == 0 and scale == 0:

@@ -50,7 +50,8 @@ def write_report(run_path: Path, split: str) -> Path:
         lambda row: _attention_caption(results, row),
         "its errors",
     )
-    return sections.finish(page, results, sections.HELD_OUT.format("training sequences"))
+    curves = sections.validation_images(results, "training sequences")
+    return sections.finish(page, results, curves)
 
 
 def _add_summary(page: Page, results: SplitResults) -> None:

@@ -49,7 +49,8 @@ def write_report(run_path: Path, split: str) -> Path:
         lambda row: _attention_caption(results.predictions, row),
         "its true and predicted class",
     )
-    return sections.finish(page, results, sections.HELD_OUT.format("parts of the training set"))
+    curves = sections.validation_images(results, "parts of the training set")
+    return sections.finish(page, results, curves)
 
 
 def _add_summary(page: Page, results: SplitResults) -> None:

@@ -12,8 +12,6 @@ from report.page import Page
 from report.run_files import SplitResults
 from report.training_curves import read_history, training_figure
 
-HELD_OUT = "Validation images come from {} that are held out; the test images play no part here."
-
 
 def model_name(results: SplitResults) -> str:
     """The model, with attention its steps and layers too: `joint_attention, 3 steps over 3b`."""
@@ -110,12 +108,19 @@ def add_attention(
         )
 
 
-def finish(page: Page, results: SplitResults, validation: str) -> Path:
+def validation_images(results: SplitResults, source: str) -> str:
+    """A sentence on where the images of the validation curves come from, if there are any."""
+    held_out = results.config.get("validation_sequences")
+    where = f"Validation images come from {source} that are held out"
+    return f"{where if held_out else 'Nothing was held out'}; the test images play no part here."
+
+
+def finish(page: Page, results: SplitResults, curves: str) -> Path:
     """Adds what ends every report, and writes it; returns the path of report.html.
 
-    `validation` is a sentence on the curves of the validation.
+    `curves` tells what the training's curves are of.
     """
-    _add_training(page, results, validation)
+    _add_training(page, results, curves)
     page.heading("Configuration")
     page.table([(name, _setting(results.config[name])) for name in results.config])
     path = results.folder / "report.html"
@@ -123,7 +128,7 @@ def finish(page: Page, results: SplitResults, validation: str) -> Path:
     return path
 
 
-def _add_training(page: Page, results: SplitResults, validation: str) -> None:
+def _add_training(page: Page, results: SplitResults, curves: str) -> None:
     figure = training_figure(read_history(results.path / "history.csv"))
     if figure is None:
         return
@@ -131,7 +136,7 @@ def _add_training(page: Page, results: SplitResults, validation: str) -> None:
     page.figure(
         style.save(figure, results.figures / "training.png"),
         "Training curves",
-        f"By epoch. {validation} Curves that spread over more than a factor of ten are on a "
+        f"By epoch. {curves} Curves that spread over more than a factor of ten are on a "
         "logarithmic scale.",
     )
 

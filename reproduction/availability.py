@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from data.catalog import require_dataset
+from data.mnist.digits import downloaded
 from data.preparation import tfds_dir
 from reproduction.definitions import Place
 
@@ -33,7 +34,6 @@ def describe(place: Place, data_dir: str | None) -> str:
         return "on request"
     builder = require_dataset(place.dataset).builder
     if builder is None:
-        downloaded = any((tfds_dir() / "downloads").glob("*mnist*"))
-        return "there" if downloaded else "to be downloaded"
+        return "there" if downloaded() else "to be downloaded"
     prepared = tfds_dir() / builder.name / place.scene
     return "there" if prepared.is_dir() else "to be downloaded"

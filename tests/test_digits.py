@@ -98,6 +98,52 @@ def test_a_finished_run_is_not_trained_again_and_other_flags_are_told(ram, data,
     assert "is finished" in capsys.readouterr().out
     with pytest.raises(UserError, match=r"--glimpses=3, not 4"):
         trained(data, run.path, *words, "--glimpses=4")
+    words += ["--glimpses=3"]
+    for other, told in (
+        (["--reward=right"], "--reward=probability, not right"),
+        (["--glimpse_weight=0"], "--glimpse_weight=1.0, not 0.0"),
+        (["--noreinforce_core"], "--reinforce_core=True, not False"),
+    ):
+        with pytest.raises(UserError, match=told):
+            trained(data, run.path, *words, *other)
+
+
+def test_a_flag_that_is_turned_on_later_is_told(data, tmp_path):
+    words = ["--dataset=mnist", "--glimpses=1", "--epochs=1", "--validation_fraction=0"]
+    trained(data, tmp_path / "run", *words)
+    with pytest.raises(UserError, match="--reward=right, not probability"):
+        trained(data, tmp_path / "run", *words, "--reward=probability")
+
+
+def test_other_digits_of_the_same_number_are_told(ram, data, tmp_path):
+    run, _ = ram
+    other = tmp_path / "other"
+    images, labels = DIGITS["train"]
+    write_keras_file(other, x_train=255 - images, y_train=labels)
+    words = ["--dataset=mnist_cluttered_60", "--glimpses=3", "--samples=2", "--epochs=2"]
+    with pytest.raises(UserError, match="a run on other images"):
+        trained(other, run.path, *words, "--batch_size=16", "--validation_fraction=0.3")
+
+
+def test_too_few_digits_to_hold_some_out(data, tmp_path):
+    with pytest.raises(UserError, match="belongs to fold-5: give --validation_fraction=0"):
+        trained(data, tmp_path / "run", "--dataset=mnist")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--dataset=catch", "--location=random"],
+        ["--dataset=catch", "--l2=0.1"],
+        ["--dataset=catch", "--image_size=24"],
+        ["--dataset=mnist", "--games=10"],
+        ["--dataset=mnist", "--scene=office"],
+        ["--dataset=catch", "--scene=office"],
+    ],
+)
+def test_flags_without_a_meaning_are_refused(words):
+    with pytest.raises(UserError, match=f"{words[1].split('=')[0]}.* means nothing for {words[0]}"):
+        resolve(words)
 
 
 def test_data_that_moved_are_found_where_they_are_now(ram, data, tmp_path):

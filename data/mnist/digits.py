@@ -15,6 +15,7 @@ All of them hold the digits in the same order.
 """
 
 import gzip
+import sys
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -36,6 +37,10 @@ IDX_FILES = {
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
 }
 URL = "https://storage.googleapis.com/cvdf-datasets/mnist"  # TFDS knows the files' checksums
+LICENSE = (
+    "MNIST, (c) Yann LeCun and Corinna Cortes: Creative Commons Attribution-Share Alike 3.0 "
+    "(https://creativecommons.org/licenses/by-sa/3.0/)."
+)
 GZIP_MAGIC = b"\x1f\x8b"
 IDX_MAGIC = b"\0\0\x08"  # bytes; the number of dimensions follows
 
@@ -166,6 +171,12 @@ def _checked(images: np.ndarray, labels: np.ndarray, where: str) -> Digits:
     return Digits(images, labels.astype(np.int64))
 
 
+def downloaded() -> bool:
+    """Whether the files of MNIST lie where `load_digits` downloads them to."""
+    folder = tfds_dir() / "downloads" / FOLDER  # TFDS adds the data set's name
+    return all(any(folder.glob(f"*{name}*")) for pair in IDX_FILES.values() for name in pair)
+
+
 def _read_downloads() -> tuple[Digits, Digits]:
     """Lets TFDS download the original files and hold them against the checksums it comes with.
 
@@ -174,6 +185,8 @@ def _read_downloads() -> tuple[Digits, Digits]:
     """
     names = [name for pair in IDX_FILES.values() for name in pair]
     folder = tfds_dir() / "downloads"
+    if not downloaded():
+        print(f"Downloading {URL}\nLicence: {LICENSE}", file=sys.stderr)
     try:
         manager = tfds.download.DownloadManager(
             download_dir=folder, dataset_name=FOLDER, force_checksums_validation=True

@@ -15,6 +15,7 @@ from data.indoor_scenes.reader import FOLDS, TEST_SEQUENCE
 from data.mnist.digits import CLASSES, load_digits
 from data.mnist.variants import VARIANTS, Variant, digit_centers, draw_numbers, make_images
 from data.records import require_split
+from errors import UserError
 
 FOLD_NAMES = tuple(f"fold-{fold}" for fold in range(FOLDS))
 # Of the images that are tested or validated on, in every run. Training has its own seed and the
@@ -49,9 +50,7 @@ class DigitSplit:
         """Side S of the images, pixels."""
         return self.variant.side
 
-    def train_batches(
-        self, batch_size: int, seed: int, first_epoch: int = 0, mirror: bool = False
-    ) -> tf.data.Dataset:
+    def train_batches(self, batch_size: int, seed: int, first_epoch: int = 0) -> tf.data.Dataset:
         """Batches without end, from the start of `first_epoch`; every epoch has all digits once.
 
         Order, places and clutter depend on the seed, the number of the epoch and the digit alone,
@@ -61,14 +60,7 @@ class DigitSplit:
             batch_size: Images in a batch; the last of an epoch has what is left.
             seed: Draws order, places and clutter; at least 0.
             first_epoch: Epoch to start with, from 0.
-            mirror: Must be false.
-
-        Raises:
-            ValueError: `mirror`: a mirrored digit is none.
         """
-        if mirror:
-            raise ValueError("mirror=True: a mirrored digit is no digit")
-
         make = self._batch_maker()
 
         def epoch(number: tf.Tensor) -> tf.data.Dataset:
@@ -136,8 +128,8 @@ def load_digit_split(
         folds: Of `FOLD_NAMES`.
 
     Raises:
-        UserError: The files are missing or bad, or cannot be downloaded.
-        ValueError: No digit belongs to the folds.
+        UserError: The files are missing or bad, or cannot be downloaded, or no digit belongs to the
+            folds.
     """
     train, test = load_digits(data_dir)
     digits = train if require_split(split) == "train" else test
@@ -148,7 +140,10 @@ def load_digit_split(
     if folds is not None:
         rows = np.flatnonzero(np.isin(sequence_of, list(folds)))
     if not len(rows):
-        raise ValueError(f"no digit of the {split} split belongs to {', '.join(folds or ())}")
+        raise UserError(
+            f"none of the {len(digits)} {split} digits belongs to {', '.join(folds or ())}: give "
+            "--validation_fraction=0, or other --validation_sequences"
+        )
     return DigitSplit(
         digits.images[rows],
         digits.labels[rows],

@@ -107,14 +107,18 @@ def server(tmp_path, monkeypatch):
         yield folder
 
 
-def test_files_are_downloaded_once(server):
+def test_files_are_downloaded_once_and_their_licence_is_shown(server, capfd):
+    assert not digit_files.downloaded()
     first = load_digits(None)
+    assert f"Licence: {digit_files.LICENSE}" in capfd.readouterr().err
+    assert digit_files.downloaded()
     for path in server.iterdir():
         path.unlink()
     for digits, again, split in zip(first, load_digits(None), DIGITS, strict=True):
         np.testing.assert_array_equal(digits.images, DIGITS[split][0])
         np.testing.assert_array_equal(again.images, DIGITS[split][0])
         np.testing.assert_array_equal(again.labels, DIGITS[split][1])
+    assert "Licence" not in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("damage", ["missing", "another file"])

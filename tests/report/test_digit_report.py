@@ -112,6 +112,16 @@ def test_report_leads_with_the_error_rate_of_the_predictions(ram):
     assert facts == {"error rate": f"{wrong / 40:.2%}", "wrong": str(wrong), "images": "40"}
 
 
+def test_report_says_what_was_held_out(ram, tmp_path):
+    assert "Nothing was held out; the test images" in ram.read_text()
+    path = write_digit_run(tmp_path / "run")
+    config = json.loads((path / "config.json").read_text()) | {"validation_sequences": ["fold-5"]}
+    (path / "config.json").write_text(json.dumps(config))
+    assert "come from parts of the training set that are held out" in (
+        write_report(path, "test").read_text()
+    )
+
+
 def test_report_says_which_answers_are_trained(ram, tmp_path):
     assert "trained to answer after the last one" in ram.read_text()
     path = write_digit_run(tmp_path / "run")
@@ -263,6 +273,18 @@ def test_paths_show_a_row_an_image_and_a_column_a_glimpse():
         np.testing.assert_allclose(corners, start - 0.5)
     with pytest.raises(ValueError, match="2 paths"):
         glimpse_figures.path_figure(images[:1], locations, SIZE, SCALES, ["first", "second"])
+
+
+def test_many_glimpses_are_drawn_in_part():
+    locations = np.zeros((1, 100, 2))
+    answers = [[str(number) for number in range(100)]]
+    figure = glimpse_figures.path_figure(
+        np.zeros((1, SIDE, SIDE), np.uint8), locations, SIZE, SCALES, [""], answers
+    )
+    titles = [axes.get_title(loc="left") for axes in figure.axes if axes.get_title(loc="left")]
+    assert len(titles) == glimpse_figures.MOST
+    assert (titles[0], titles[-1]) == ("glimpse 1", "100")
+    assert "99" in {text.get_text() for axes in figure.axes for text in axes.texts}
 
 
 def test_a_rollout_has_a_frame_a_glimpse_and_no_end(ram):
