@@ -90,7 +90,7 @@ def fingerprint(
     for weight in network.trunk.weights:
         trunk.update(keras.ops.convert_to_numpy(weight).tobytes())
     return {
-        **{name: config[name] for name in DECISIVE},
+        **{name: config.get(name) for name in DECISIVE},
         "mean_rgb": list(network.trunk.mean_rgb),
         "trunk": trunk.hexdigest(),
         "training": training.digest(),

@@ -58,7 +58,8 @@ def work(
         after_each(problems)
         if queue:
             pace = (time.monotonic() - begun) / (total - len(queue))
-            print(f"{len(queue)} more runs, about {_duration(pace * len(queue))}", flush=True)
+            runs_left = "1 more run" if len(queue) == 1 else f"{len(queue)} more runs"
+            print(f"{runs_left}, about {_duration(pace * len(queue))}", flush=True)
     return problems
 
 

@@ -145,7 +145,7 @@ def test_runs_that_another_process_is_at_are_left_to_it(recipe, monkeypatch, cap
         f"run {number} of 3: {run.path.name}"
         for number, run in enumerate([runs[1], runs[2], runs[0]], start=1)
     ]
-    assert "1 more runs, about 0 min" in told
+    assert "1 more run, about 0 min" in told
 
 
 def test_the_svm_tells_separable_classes_apart_and_needs_two_images_of_each():
