@@ -62,7 +62,8 @@ class Recipe:
         if data_dir:
             data_dir = os.path.abspath(os.path.expanduser(data_dir))
         recipe = cls(words, epochs, data_dir, os.path.expanduser(runs_dir))
-        for name in sorted(recipe.given & TAKEN.keys()):
+        if taken := recipe.given & TAKEN.keys():
+            name = min(taken)
             raise UserError(f"--train_flags sets --{name}, which {TAKEN[name]} sets")
         return recipe
 

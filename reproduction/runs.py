@@ -113,8 +113,8 @@ def make_run(experiment: Experiment, seed: int, recipe: Recipe, svm: bool = Fals
     Raises:
         UserError: Recipe and experiment do not go together.
     """
-    for name in sorted(recipe.given & experiment.fixed):
-        raise UserError(f"--train_flags sets --{name}, which is what makes {experiment.name}")
+    if taken := recipe.given & experiment.fixed:
+        raise UserError(f"--train_flags sets --{min(taken)}, which is what makes {experiment.name}")
     arguments = [*experiment.arguments(seed), *recipe.arguments()]
     try:
         config = resolve(arguments)
