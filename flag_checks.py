@@ -14,7 +14,7 @@ LEAST = {
 }  # fmt: skip
 POSITIVE = ("learning_rate", "beta", "temperature_start", "temperature_end", "location_std")
 SEEDS = 2**32  # NumPy takes no others
-SHARES = ("validation_fraction", "dropout", "soft_fraction", "quiet_fraction")
+SHARES = ("validation_fraction", "dropout", "quiet_fraction")
 
 
 def check(config: dict) -> None:
@@ -32,8 +32,10 @@ def check(config: dict) -> None:
         if config[name] is not None and not config[name] > 0:
             raise UserError(f"--{name}={config[name]} must be greater than 0")
     for name in SHARES:
-        if not 0 <= config[name] < 1 + (name == "soft_fraction"):
-            raise UserError(f"--{name}={config[name]} must lie between 0 and 1")
+        if not 0 <= config[name] < 1:
+            raise UserError(f"--{name}={config[name]} must be at least 0 and less than 1")
+    if not 0 <= config["soft_fraction"] <= 1:
+        raise UserError(f"--soft_fraction={config['soft_fraction']} must lie between 0 and 1")
     _check_model(config)
     if config["task"] in ("pose", "scene"):
         _check_trunk(config)

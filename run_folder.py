@@ -1,9 +1,13 @@
 """The folder that holds all that a run was and gave."""
 
+import contextlib
+import fcntl
 import json
 import math
+import os
 import platform
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +16,7 @@ import keras
 
 from configuration import OFF, network_arguments
 from errors import UserError
+from files import BROKEN_WEIGHTS, remove_parts, sha256, whole_file
 from flags import NOT_IN_CONFIG
 from models.networks import build_network
 from processor import best_precision
@@ -20,7 +25,6 @@ from tasks.pose import PoseTask
 from tasks.ram import RAMTask
 from tasks.scene import SceneTask
 from tasks.task import Task
-from weights.file_checks import sha256, whole_file
 
 # Class, and the flags that are its arguments.
 _SHARED = (
@@ -112,6 +116,27 @@ class RunFolder:
         """SHA-256 of the checkpoint `best`: results keep it, to tell whether they are of it."""
         return sha256(self.weights("best"))
 
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other processes from training in the folder, and clears away what a kill has left.
+
+        Raises:
+            UserError: Another process trains in it.
+        """
+        folder = os.open(self.path, os.O_RDONLY)
+        try:
+            try:
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise UserError(
+                    f"another process trains in {self.path}: wait for it, or give another --run_dir"
+                ) from error
+            for place in (self.path, self.path / "checkpoints", self.path / "backup"):
+                remove_parts(place)
+            yield
+        finally:
+            os.close(folder)
+
     def split_folder(self, split: str) -> Path:
         """Where the results on a split lie; made if need be."""
         folder = self.path / split
@@ -192,7 +217,7 @@ def load_weights(task: Task, path: Path) -> None:
     """
     try:
         task.load_weights(path)
-    except (OSError, KeyError, ValueError) as error:
+    except BROKEN_WEIGHTS as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(
             f"{path} does not fit {task.network.__class__.__name__} as config.json has it, "

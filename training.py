@@ -16,13 +16,13 @@ from data.pipeline import Split, initial_pose
 from data.sources import AnySplit, Source, open_source
 from errors import UserError
 from feature_cache import cached_batches, discard, require_space
+from files import BROKEN_WEIGHTS
 from report.attention_figures import attention_panel
 from run_folder import RunFolder, build_task, load_weights
 from tasks import callbacks
 from tasks.optimizer import ScaledAdam
 from tasks.pose_results import uncertainty_metrics
 from tasks.task import Task
-from weights.file_checks import whole_file
 from weights.pretrained import Pretrained, open_pretrained, start_from
 
 PICTURES = 4  # images whose attention is drawn each epoch
@@ -33,7 +33,7 @@ def train(config: dict) -> RunFolder:
     """Trains, or goes on training, what a resolved configuration says; see `configuration.resolve`.
 
     Raises:
-        UserError: Data or run folder cannot be used.
+        UserError: Data or run folder cannot be used, or another process is at work in the folder.
     """
     source = open_source(config, config["data_dir"])
     training, validation = source.train_and_validation(
@@ -49,47 +49,52 @@ def train(config: dict) -> RunFolder:
         require_space(config, training, validation)
     keras.utils.set_random_seed(config["seed"])  # from here on: the same heads on any start
     run = RunFolder.create(config | describe_data(config["task"], training, validation, start))
-    if (run.path / "finished.json").exists():
-        discard(run)
-        print(f"{run.path} is finished: evaluate it with python eval.py --run_dir={run.path}")
-        return run
+    with run.locked():
+        if (run.path / "finished.json").exists():
+            return finish(run)
 
-    steps_per_epoch = math.ceil(len(training) / config["batch_size"])
-    task = build_task(run.config)
-    if config.get("freeze"):
-        task.network.trunk.freeze(config["freeze"])
-    compile_task(task, config, steps_per_epoch)
-    backup = callbacks.Backup(run.path / "backup")
-    first_epoch = restore(backup, task)
-    if first_epoch:
-        print(f"{run.path} goes on after epoch {first_epoch}")
-    elif start:
-        print(f"{config['pretrained']} starts the {', the '.join(start_from(task.network, start))}")
+        steps_per_epoch = math.ceil(len(training) / config["batch_size"])
+        task = build_task(run.config)
+        if config.get("freeze"):
+            task.network.trunk.freeze(config["freeze"])
+        compile_task(task, config, steps_per_epoch)
+        backup = callbacks.Backup(run.path / "backup")
+        first_epoch = restore(backup, task)
+        if first_epoch:
+            print(f"{run.path} goes on after epoch {first_epoch}")
+        elif start:
+            started = ", the ".join(start_from(task.network, start))
+            print(f"{config['pretrained']} starts the {started}")
 
-    batches, held_out = make_batches(run, task, training, validation, source, first_epoch)
-    try:
-        history = task.fit(
-            batches,
-            validation_data=held_out,
-            epochs=epochs_to_train(run, task, first_epoch),
-            initial_epoch=first_epoch,
-            steps_per_epoch=steps_per_epoch,
-            callbacks=make_callbacks(run, task, backup, first_epoch, training, validation),
-            verbose=config["verbose"],
-            shuffle=False,  # the data come shuffled
-        )
-    except RuntimeError as error:
-        if "NaN or Inf loss" not in str(error):
-            raise
-        raise UserError(
-            f"the loss of {run.path} is no longer a number: lower --learning_rate, and give "
-            "another --run_dir"
-        ) from error
-    if validation and hasattr(task.network, "calibrate"):
-        calibrate(run, task, validation)
-    epochs = history.epoch[-1] + 1 if history.epoch else first_epoch
-    facts = {"epochs": epochs, "peak_memory_gib": peak_memory()}
-    (run.path / "finished.json").write_text(json.dumps(facts) + "\n")
+        batches, held_out = make_batches(run, task, training, validation, source, first_epoch)
+        try:
+            history = task.fit(
+                batches,
+                validation_data=held_out,
+                epochs=epochs_to_train(run, task, first_epoch),
+                initial_epoch=first_epoch,
+                steps_per_epoch=steps_per_epoch,
+                callbacks=make_callbacks(run, task, backup, first_epoch, training, validation),
+                verbose=config["verbose"],
+                shuffle=False,  # the data come shuffled
+            )
+        except RuntimeError as error:
+            if "NaN or Inf loss" not in str(error):
+                raise
+            raise UserError(
+                f"the loss of {run.path} is no longer a number: lower --learning_rate, and give "
+                "another --run_dir"
+            ) from error
+        if validation and hasattr(task.network, "calibrate"):
+            calibrate(run, task, validation)
+        epochs = history.epoch[-1] + 1 if history.epoch else first_epoch
+        facts = {"epochs": epochs, "peak_memory_gib": peak_memory()}
+        (run.path / "finished.json").write_text(json.dumps(facts) + "\n")
+        return finish(run)
+
+
+def finish(run: RunFolder) -> RunFolder:
+    """Leaves a run that is finished as it is to be kept, and says so."""
     discard(run)
     print(f"{run.path} is finished: evaluate it with python eval.py --run_dir={run.path}")
     return run
@@ -139,8 +144,7 @@ def calibrate(run: RunFolder, task: Task, validation: Split) -> None:
     found = uncertainty_metrics(validation.targets, outputs["pose"], outputs["uncertainty"])
     scale = [found[name]["error_per_spread"] for name in ("position", "orientation")]
     network.calibrate(scale)
-    with whole_file(run.weights("best")) as temporary:  # it is the only copy
-        task.save_weights(temporary)
+    task.save_weights(run.weights("best"))
     logging.info("uncertainty is the spread times %.2f in metres, %.2f in degrees", *scale)
 
 
@@ -203,9 +207,9 @@ def restore(backup: callbacks.Backup, task: Task) -> int:
     """
     try:
         return backup.restore(task)
-    except (OSError, KeyError, ValueError) as error:
+    except BROKEN_WEIGHTS as error:
         raise UserError(
-            f"{backup.backup_dir} holds no usable checkpoint of this network: "
+            f"{backup.path.parent} holds no usable checkpoint of this network: "
             "delete the folder to start over"
         ) from error
 
@@ -256,7 +260,7 @@ def make_callbacks(
     if config["early_stopping"]:
         chosen.append(callbacks.EarlyStopping(past, monitor, config["early_stopping"]))
     # First, and by raising: the epoch ends there, without a checkpoint and not as finished.
-    return [keras.callbacks.TerminateOnNaN(raise_error=True), *chosen, backup]
+    return [callbacks.TerminateOnNaN(monitor), *chosen, backup]
 
 
 class AttentionPictures(keras.callbacks.Callback):

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from errors import UserError
+from files import sha256
 from flags import NOT_IN_CONFIG
 from reproduction.definitions import Experiment, Figure, Place, Row, Table
 from reproduction.recipe import Recipe, resolve
 from run_folder import RunFolder
-from weights.file_checks import sha256
 
 
 @dataclass(frozen=True)

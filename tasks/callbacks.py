@@ -6,6 +6,8 @@ from pathlib import Path
 
 import keras
 
+from files import whole_file
+
 
 class EpochSeeds(keras.callbacks.Callback):
     """Seeds dropout and gate noise anew at each epoch, from the seed and the epoch's number.
@@ -92,33 +94,33 @@ class EpochSeconds(keras.callbacks.Callback):
         logs["seconds"] = round(time.monotonic() - self._start, 2)
 
 
-class Backup(keras.callbacks.BackupAndRestore):
-    """`BackupAndRestore` whose weight file itself says how many epochs it is the end of.
+class Backup(keras.callbacks.Callback):
+    """Keeps weights, the optimizer's state and the number of epochs, in one file, after each epoch.
 
-    Keras writes the number to a second file, and a kill between the two would pair new weights
-    with an old number. It restores before `fit`, since the data must know where to begin, and keeps
-    its files at the end, so that a finished run is known to be one.
+    `keras.callbacks.BackupAndRestore` writes the number to a second file, and a kill between the
+    two would pair new weights with an old number; and it writes over the only whole backup. This
+    one restores before `fit`, since the data must know where to begin, and keeps its file at the
+    end, so that a finished run is known to be one.
+
+    Args:
+        folder: For the file.
     """
 
-    def __init__(self, backup_dir: Path):
-        super().__init__(str(backup_dir), double_checkpoint=True, delete_checkpoint=False)
+    def __init__(self, folder: Path):
+        super().__init__()
+        self.path = folder / "latest.weights.h5"
 
     def restore(self, task) -> int:
         """Loads the last backup, if any, into the built `task`; returns the epochs it has seen."""
-        self.set_model(task)
-        # Keras's own record of the epoch may have been cut off by the kill.
-        for record in (self._training_metadata_path, self._prev_training_metadata_path):
-            Path(record).unlink(missing_ok=True)
-        super().on_train_begin()
-        task._initial_epoch = int(task.epochs_seen)
-        return task._initial_epoch
-
-    def on_train_begin(self, logs=None):
-        pass
+        if self.path.exists():
+            if not task.optimizer.built:
+                task.optimizer.build(task.trainable_variables)
+            task.load_weights(self.path)
+        return int(task.epochs_seen)
 
     def on_epoch_end(self, epoch, logs=None):
         self.model.epochs_seen.assign(epoch + 1)
-        super().on_epoch_end(epoch, logs)
+        self.model.save_weights(self.path)
 
 
 class History(keras.callbacks.CSVLogger):
@@ -131,10 +133,26 @@ class History(keras.callbacks.CSVLogger):
             path.unlink(missing_ok=True)
             return
         kept = [row for row in rows if int(row["epoch"]) < first_epoch]
-        with path.open("w", newline="") as file:
+        with whole_file(path) as temporary, temporary.open("w", newline="") as file:
             writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
             writer.writeheader()
             writer.writerows(kept)
+
+
+class TerminateOnNaN(keras.callbacks.TerminateOnNaN):
+    """`TerminateOnNaN` that ends, by raising, on a held-out loss too: it would pass for the best.
+
+    Args:
+        monitor: What is watched after each epoch; None for nothing.
+    """
+
+    def __init__(self, monitor: str | None = None):
+        super().__init__(raise_error=True)
+        self.monitor = monitor
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.monitor:
+            self.on_batch_end(epoch, {"loss": logs[self.monitor]})
 
 
 class EarlyStopping(keras.callbacks.EarlyStopping):

@@ -1,8 +1,12 @@
 """What every task shares: the model that `fit` runs around a network."""
 
+import math
+from pathlib import Path
+
 import keras
 from keras import ops
 
+from files import require_space, whole_file
 from models.multiply_adds import depth_shares
 
 
@@ -166,6 +170,19 @@ class Task(keras.Model):
             spread = ops.mean(perplexity(outputs["attention"]), axis=0)
             for step in range(self.network.steps):
                 self.trackers[f"perplexity_step{step + 1}"].update_state(spread[step])
+
+    def save_weights(self, filepath, *args, **kwargs):
+        """Keras's, but whole or not at all: a kill or a full disk leaves the file that was there.
+
+        Raises:
+            UserError: There is no room, or the place cannot be written.
+        """
+        variables = [*self.variables, *getattr(getattr(self, "optimizer", None), "variables", ())]
+        path = Path(filepath)
+        with whole_file(path) as temporary:
+            # HDF5 does not say that a disk is full, it crashes.
+            require_space(path, 4 * sum(math.prod(variable.shape) for variable in variables))
+            super().save_weights(temporary, *args, **kwargs)
 
     def get_config(self):
         return {

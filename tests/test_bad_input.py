@@ -79,7 +79,8 @@ def on_scene(scene, tmp_path):
         ("--mirror", ["--mirror", "pose"]),
         ("--model=googlenet", ["--model=googlenet", "synthetic", "posenet"]),
         ("--pretrained=no/such.h5", ["no/such.h5", "does not exist"]),
-        ("--dropout=1", ["--dropout=1", "between 0 and 1"]),
+        ("--soft_fraction=1.5", ["--soft_fraction=1.5", "between 0 and 1"]),
+        ("--dropout=1", ["--dropout=1", "less than 1"]),
         ("--compute_penalty=-1", ["--compute_penalty=-1", "at least 0"]),
         ("--lstm_kernels=2,3", ["--lstm_kernels=2,3", "odd"]),
         ("--hidden=10", ["--hidden=10", "multiple of the 4"]),
@@ -235,6 +236,24 @@ class TestAfterTraining:
     def test_checkpoint_that_is_no_checkpoint(self, run):
         run.weights("best").write_text("not weights")
         assert str(run.weights("best")) in sentence(evaluate, run, "test")
+
+    def test_checkpoints_that_are_damaged(self, run, again):
+        """The length is right, and the signature at the start."""
+        for path in (run.weights("best"), run.path / "backup/latest.weights.h5"):
+            content = path.read_bytes()
+            path.write_bytes(content[:500].ljust(len(content), b"\0"))
+        assert "or is broken" in sentence(evaluate, run, "test")
+        (run.path / "finished.json").unlink()
+        text = sentence(again)
+        assert "no usable checkpoint" in text
+        assert str(run.path / "backup") in text
+
+    def test_another_process_at_work(self, run, again):
+        with run.locked():
+            assert f"another process trains in {run.path}" in sentence(again)
+        (run.path / "checkpoints/.1.part.best.weights.h5").write_text("left by a kill")
+        again()
+        assert not list(run.path.rglob(".*"))
 
     def test_missing_checkpoint(self, run):
         run.weights("best").unlink()

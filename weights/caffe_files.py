@@ -7,9 +7,10 @@ import numpy as np
 from google.protobuf.message import DecodeError
 
 from errors import UserError
+from files import reading, whole_file
 from weights.caffe_hdf5 import Hdf5Error, read_in_process
 from weights.caffe_proto import LEGACY_DIMS, V1_TYPES, WireError, build_messages, check_wire
-from weights.file_checks import is_hdf5, printable, reading, whole_file
+from weights.file_checks import is_hdf5, printable
 
 AGAIN = "check where it comes from, and download it again"
 LARGEST_PROTOBUF = 2**31 - 1  # bytes; protobuf's own limit

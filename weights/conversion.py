@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from errors import UserError
+from files import sha256, whole_file
 from models.googlenet import TAPS
 from models.googlenet_classifier import GoogLeNetClassifier
 from weights.caffe_files import (
@@ -19,7 +20,6 @@ from weights.caffe_files import (
     read_mean,
 )
 from weights.caffe_prototxt import deploy_prototxt
-from weights.file_checks import sha256, whole_file
 from weights.googlenet_blobs import (
     IMAGE_SIZE,
     blobs_from_network,

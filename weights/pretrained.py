@@ -5,10 +5,10 @@ from pathlib import Path
 
 import keras
 
+from files import sha256
 from models.auxiliary_head import AuxiliaryHead
 from models.googlenet import GoogLeNet
 from models.googlenet_classifier import GoogLeNetClassifier
-from weights.file_checks import sha256
 from weights.store import read_store
 
 

@@ -13,8 +13,9 @@ from pathlib import Path
 import h5py
 
 from errors import UserError
+from files import BROKEN_WEIGHTS, whole_file
 from models.googlenet_classifier import GoogLeNetClassifier
-from weights.file_checks import is_hdf5, whole_file
+from weights.file_checks import is_hdf5
 from weights.googlenet_blobs import IMAGE_SIZE
 
 ENDING = ".weights.h5"
@@ -118,7 +119,7 @@ def read_store(path: str | Path) -> tuple[GoogLeNetClassifier, dict]:
     network.build((None, IMAGE_SIZE, IMAGE_SIZE, 3))
     try:
         network.load_weights(path)
-    except (OSError, RuntimeError, LookupError, ValueError, TypeError) as error:
+    except BROKEN_WEIGHTS as error:
         raise _damaged(path) from error
     return network, facts
 
@@ -146,7 +147,7 @@ def read_facts(path: str | Path) -> dict:
                 )
             facts = json.loads(file.attrs[ATTRIBUTE])
         facts = _checked(facts)
-    except (OSError, RuntimeError, LookupError, ValueError, TypeError) as error:
+    except BROKEN_WEIGHTS as error:
         raise _damaged(path) from error
     if not path.name.endswith(ENDING):
         raise UserError(f"{path} must be renamed to end in {ENDING}, as Keras wants it")

@@ -1,11 +1,13 @@
 """Schedules by hand, and broken runs that end as unbroken ones do."""
 
 import csv
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
 
+from errors import UserError
 from models.layer_gate import LayerGate
 from tasks import callbacks
 from tasks.optimizer import ScaledAdam
@@ -181,32 +183,49 @@ def test_a_broken_run_ends_as_the_unbroken_one(tmp_path, unbroken):
     assert_same_state(task, unbroken)
 
 
-def test_a_backup_cut_off_falls_back_on_the_one_before(tmp_path, unbroken):
+def test_a_kill_while_a_backup_is_written_leaves_the_one_before(tmp_path, unbroken, monkeypatch):
     folder = tmp_path / "broken"
-    train(made_task(), folder, 3)
-    latest = folder / "latest.weights.h5"
-    latest.write_bytes(latest.read_bytes()[:1000])
+
+    def killed(*paths):
+        raise KeyboardInterrupt
+
+    train(made_task(), folder, 2)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("os.replace", killed)
+        train(made_task(), folder, 3)
+    assert [path.name for path in folder.iterdir()] == ["latest.weights.h5"]
     task = made_task()
     assert train(task, folder, 4) == 2
     assert_same_state(task, unbroken)
 
 
-def test_a_kill_between_the_two_files_of_a_backup_does_no_harm(tmp_path, unbroken):
-    """New weights beside the old number of epochs."""
+def test_a_full_disk_is_said_and_the_backup_before_it_kept(tmp_path, monkeypatch):
     folder = tmp_path / "broken"
     train(made_task(), folder, 2)
-    old = (folder / "training_metadata.json").read_text()
-    train(made_task(), folder, 3)
-    (folder / "training_metadata.json").write_text(old)
-    task = made_task()
-    assert train(task, folder, 4) == 3
-    assert_same_state(task, unbroken)
+    kept = (folder / "latest.weights.h5").read_bytes()
+    numbers = sum(value.size for value in state(made_task()))
+    space = SimpleNamespace(free=4 * numbers - 1)  # and there are the metrics'
+    monkeypatch.setattr("shutil.disk_usage", lambda path: space)
+    with pytest.raises(UserError, match=r"latest.weights.h5 needs .* MB and the disk has"):
+        train(made_task(), folder, 3)
+    assert (folder / "latest.weights.h5").read_bytes() == kept
+    space.free = 10**6
+    assert train(made_task(), folder, 3) == 2
 
 
 def test_a_finished_run_trains_no_more(tmp_path, unbroken):
     task = made_task()
     assert train(task, tmp_path / "unbroken", 4) == 4
     assert_same_state(task, unbroken)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_held_out_loss_that_is_no_number_ends_the_training(value):
+    watching = callbacks.TerminateOnNaN("val_loss")
+    watching.on_epoch_end(0, {"loss": 1.0, "val_loss": 0.5})
+    with pytest.raises(RuntimeError, match="NaN or Inf loss"):
+        watching.on_epoch_end(1, {"loss": 1.0, "val_loss": value})
+    callbacks.TerminateOnNaN().on_epoch_end(1, {"loss": 1.0, "val_loss": value})
 
 
 def test_seconds_of_an_epoch_are_logged():

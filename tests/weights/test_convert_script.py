@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from errors import UserError
+from files import sha256
 from models.googlenet import GoogLeNet
 from run_folder import RunFolder, load_network
 from tests.runs import make_scene_run
@@ -16,7 +17,6 @@ from weights import convert_places_caffe, opencv_check
 from weights.caffe_files import read_caffe, write_caffemodel
 from weights.conversion import caffe_to_keras, keras_to_caffe, run_to_caffe
 from weights.convert_places_caffe import convert
-from weights.file_checks import sha256
 from weights.googlenet_blobs import blobs_from_network
 from weights.store import NAMED, read_facts, read_store
 
