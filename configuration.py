@@ -56,19 +56,20 @@ PHOTOGRAPHS = (
 )  # fmt: skip
 POSES = ("focal_length", "pose_loss", "beta")
 ATTENTION = (
-    "steps", "layers", "attention", "activation", "grid", "depth", "hidden", "lstm_kernels",
-    "reduction", "gate_embedding", "cached_crops", "layer_auxiliary_weight",
+    "steps", "layers", "grid", "depth", "hidden", "lstm_kernels", "reduction", "cached_crops",
+    "layer_auxiliary_weight",
 )  # fmt: skip
-MAPS = ("mask_learning_rate_scale", "attention_weight")
+MAPS = ("attention", "activation", "mask_learning_rate_scale", "attention_weight")
 GATES = (
-    "balance_weight", "compute_penalty", "temperature_start", "temperature_end", "soft_fraction",
-    "quiet_fraction",
+    "gate_embedding", "balance_weight", "compute_penalty", "temperature_start", "temperature_end",
+    "soft_fraction", "quiet_fraction",
 )  # fmt: skip
-SENSORS = (
-    "glimpse_size", "scales", "core", "fusion", "location_std", "location_activation",
-    "location_hidden", "baseline_weight", "reinforce_weight",
+SENSORS = ("glimpse_size", "scales", "core", "fusion")
+LOCATIONS = (
+    "location_std", "location_activation", "location_hidden", "baseline_weight", "reinforce_weight",
 )  # fmt: skip
-GLIMPSES = ("glimpses", "location", "samples", "reinforce_core", "glimpse_weight", "reward")
+GLIMPSES = ("glimpses", "location", "samples", "glimpse_weight")
+REWARDS = ("reinforce_core", "reward")
 UNITS = ("units",)
 GAMES = ("entropy_weight", "games")
 IMAGES = ("image_size", "l2")
@@ -121,9 +122,10 @@ def resolve() -> dict:
         config[name] = [int(value) for value in config[name]]
     others = {
         "digit": (PHOTOGRAPHS, POSES, ATTENTION, MAPS, GATES, GAMES),
-        "game": (PHOTOGRAPHS, POSES, ATTENTION, MAPS, GATES, GLIMPSES, UNITS, IMAGES),
+        "game": (PHOTOGRAPHS, POSES, ATTENTION, MAPS, GATES, GLIMPSES, REWARDS, UNITS, IMAGES),
     }
-    for name in itertools.chain(*others.get(config["task"], (SENSORS, GLIMPSES, UNITS, GAMES))):
+    photographs = (SENSORS, LOCATIONS, GLIMPSES, REWARDS, UNITS, GAMES)
+    for name in itertools.chain(*others.get(config["task"], photographs)):
         if FLAGS[name].present:
             raise UserError(
                 f"--{name} means nothing for --dataset={config['dataset']}: leave it out"
@@ -133,12 +135,22 @@ def resolve() -> dict:
     return config
 
 
+def unused_flags(config: dict) -> list[str]:
+    """Flags that were given, but change nothing in this run."""
+    given = [flag for flag in FLAGS.flags_by_module_dict()["flags"] if flag.present]
+    return [
+        flag.name for flag in given
+        if flag.name not in config and flag.value != OFF.get(flag.name, flag.default)
+    ]  # fmt: skip
+
+
 def _without_effect(config: dict) -> list[str]:
     """Flags that change nothing in this run: it is the same run whatever they say."""
     from models.networks import ATTENTION_NETWORKS
 
     model, task = config["model"], config["task"]
     attention = model in ATTENTION_NETWORKS
+    chooses_places = model == "catch_player" or (model == "ram" and config["location"] != "random")
     uses = {
         PHOTOGRAPHS: task in ("pose", "scene"),
         POSES: task == "pose",
@@ -146,7 +158,9 @@ def _without_effect(config: dict) -> list[str]:
         MAPS: attention and model != "layer_attention",
         GATES: attention and model != "spatial_attention",
         SENSORS: model in ("ram", "catch_player"),
+        LOCATIONS: chooses_places,
         GLIMPSES: model == "ram",
+        REWARDS: model == "ram" and chooses_places,
         UNITS: model == "fully_connected",
         GAMES: task == "game",
         IMAGES: task != "game",
@@ -197,15 +211,13 @@ def network_arguments(config: dict) -> dict:
         arguments |= {
             "steps": config["steps"],
             "candidates": config["layers"],
-            "attention": config["attention"],
-            "activation": config["activation"],
             "grid": config["grid"],
             "depth": config["depth"],
             "hidden": config["hidden"],
             "kernel_sizes": config["lstm_kernels"],
             "reduction": config["reduction"] or None,
-            "gate_embedding": config["gate_embedding"],
         }
+        arguments |= _those_in(config, "attention", "activation", "gate_embedding")
     return arguments
 
 
@@ -214,13 +226,18 @@ def _glimpse_arguments(config: dict) -> dict:
         return {"l2": config["l2"]}
     if config["model"] == "fully_connected":
         return {"l2": config["l2"], "units": config["units"]}
-    arguments = {
-        name: config[name]
-        for name in ("glimpse_size", "scales", "core", "fusion", "location_activation", "seed")
-    }
-    arguments["deviation"] = config["location_std"]
-    arguments["location_hidden"] = config["location_hidden"] or None
+    arguments = _those_in(
+        config, "glimpse_size", "scales", "core", "fusion", "location_activation", "seed"
+    )
+    if "location_std" in config:
+        arguments["deviation"] = config["location_std"]
+    arguments["location_hidden"] = config.get("location_hidden") or None
     if config["model"] == "ram":
-        arguments |= {name: config[name] for name in ("glimpses", "location", "samples", "l2")}
-        arguments["reinforce_core"] = config.get("reinforce_core", False)
+        names = ("glimpses", "location", "samples", "l2", "reinforce_core")
+        arguments |= _those_in(config, *names)
     return arguments
+
+
+def _those_in(config: dict, *names: str) -> dict:
+    """The arguments that a configuration has: others have no effect on its network."""
+    return {name: config[name] for name in names if name in config}

@@ -21,7 +21,7 @@ class UserError(Exception):
 def run_script(main: Callable[[list[str]], None], stopped: str = "stopped") -> None:
     """Runs a script's `main`; bad flags and a `UserError` become one line and status 2.
 
-    So does an interruption by the keyboard: `stopped`, and status 130.
+    An interruption by the keyboard becomes the line `stopped` and status 130.
     """
 
     def parse(arguments: list[str]) -> list[str]:

@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from errors import UserError
 from exported_onnx import INPUT, open_onnx, write_onnx
+from files import user_path
 from run_folder import RunFolder, input_shape
 from serving import (
     Predictor,
@@ -103,7 +104,7 @@ def open_exported(path: str | Path) -> Predictor:
     Raises:
         UserError: The folder is missing, incomplete or of something else.
     """
-    path = Path(path).expanduser()
+    path = user_path(path)
     openers = {SAVED_MODEL: _open_saved_model, LITERT: _open_one_by_one, ONNX: open_onnx}
     form = next((name for name in openers if (path / name).is_file()), None)
     if not (path / DESCRIPTION).is_file() or not form:
@@ -174,7 +175,7 @@ def _open_one_by_one(path: Path) -> Callable[[tf.Tensor], dict]:
 @contextmanager
 def _new_folder(output: str | Path) -> Iterator[Path]:
     """A folder to write to; it gets its name when all is written, and else is deleted."""
-    output = Path(output).expanduser().absolute()
+    output = user_path(output).absolute()
     if output.exists() and not (output.is_dir() and not any(output.iterdir())):
         raise UserError(f"--output={output} exists and is no empty folder: give another one")
     unfinished = output.with_name(f"{output.name}.unfinished-{os.getpid()}")

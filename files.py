@@ -50,6 +50,11 @@ def whole_file(path: Path) -> Iterator[Path]:
             temporary.unlink()
 
 
+def user_path(path: str | Path) -> Path:
+    """A path as a user gives it: `~` is the home folder; of an unknown user it is a mere name."""
+    return Path(os.path.expanduser(path))
+
+
 def remove_parts(folder: Path) -> None:
     """Deletes what a kill has left of files that `whole_file` was to write in `folder`."""
     for part in folder.glob(f".*{PART}*"):

@@ -97,7 +97,7 @@ def _check_attention(config: dict) -> None:
             f"not for --model={config['model']}"
         )
     kernels = config["lstm_kernels"]
-    if not kernels or not all(size.isdigit() and int(size) % 2 for size in kernels):
+    if not kernels or not all(size.isdecimal() and int(size) % 2 for size in kernels):
         raise UserError(f"--lstm_kernels={','.join(kernels)} must be odd numbers, as 1,3,5,7")
     if config["hidden"] % len(kernels):
         raise UserError(
@@ -108,6 +108,7 @@ def _check_attention(config: dict) -> None:
 def _check_glimpses(config: dict) -> None:
     if config["validation_sequences"] and config["task"] == "game":
         raise UserError("--validation_sequences: games have none, those to validate on are drawn")
+    from data.catch import SIDE
     from models.glimpse_network import FUSIONS
     from models.location_network import ACTIVATIONS
     from models.ram import LOCATIONS
@@ -116,7 +117,13 @@ def _check_glimpses(config: dict) -> None:
 
     choices = {"core": CORES, "fusion": FUSIONS, "location": LOCATIONS, "reward": REWARDS}
     _check_choices(config, choices | {"location_activation": ACTIVATIONS})
-    if not all(units.isdigit() and int(units) for units in config["units"]):
+    side = SIDE if config["task"] == "game" else config["image_size"]
+    if 2 ** (config["scales"] - 1) > side:
+        raise UserError(
+            f"--scales={config['scales']} is too large: a pixel of the widest patch would cover "
+            f"more than the image, of {side} pixels"
+        )
+    if not all(units.isdecimal() and int(units) for units in config["units"]):
         raise UserError(f"--units={','.join(config['units'])} must be numbers, as 256,256")
 
 

@@ -13,6 +13,7 @@ from PIL import Image
 
 from data.images import prepare
 from errors import UserError
+from files import user_path
 from report import style
 from report.attention_figures import attention_panel
 from report.glimpse_figures import path_figure
@@ -53,7 +54,7 @@ def predict(
     task = description["task"]
     if overlays and not LOOKS & description["outputs"].keys():
         raise UserError(f"--overlays: {description['model']} has no attention to draw")
-    pictures = overlay_paths(images, Path(overlays).expanduser()) if overlays else {}
+    pictures = overlay_paths(images, user_path(overlays)) if overlays else {}
     gates = description["outputs"].get("layer_gates")
     steps = gates["shape"][1] if gates else 0
     with _rows_to(output) as file:
@@ -175,6 +176,6 @@ def _rows_to(output: str | None):
     if output is None:
         return nullcontext(sys.stdout)
     try:
-        return Path(output).expanduser().open("w", newline="", encoding="utf-8")
+        return user_path(output).open("w", newline="", encoding="utf-8")
     except OSError as error:
         raise UserError(f"--output={output} cannot be written: {error.strerror}") from error

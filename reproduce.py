@@ -8,13 +8,13 @@ import shlex
 import signal
 import sys
 from functools import partial
-from pathlib import Path
 
 from absl import flags as absl_flags
 
 import flags
 from errors import UserError, run_script
 from experiments import FIGURES, PAPERS, TABLES
+from files import user_path
 from reproduction.recipe import Recipe, define_flags, train_flag_names
 
 COMMAND = shlex.join(["python", "reproduce.py", *sys.argv[1:]])
@@ -69,7 +69,7 @@ def main(arguments: list[str]) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if values.train and not request.runnable:
         raise UserError(f"nothing can be run: {next(iter(request.missing.values()))}")
-    output = Path(values.output or f"{values.runs_dir}/tables").expanduser()
+    output = user_path(values.output or f"{values.runs_dir}/tables")
     write = partial(request.write, COMMAND, output)
     text = write()  # tells now, not after hours, if it cannot be
     failed = request.run(write) if values.train else {}

@@ -16,7 +16,7 @@ import keras
 
 from configuration import OFF, network_arguments
 from errors import UserError
-from files import BROKEN_WEIGHTS, remove_parts, sha256, whole_file
+from files import BROKEN_WEIGHTS, remove_parts, sha256, user_path, whole_file
 from flags import NOT_IN_CONFIG
 from models.networks import build_network
 from processor import best_precision
@@ -91,7 +91,7 @@ class RunFolder:
         Raises:
             UserError: There is no run, or its config.json cannot be read.
         """
-        path = Path(path).expanduser()
+        path = user_path(path)
         try:
             config = json.loads((path / "config.json").read_text())
             for name in ("network", "task"):

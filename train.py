@@ -3,7 +3,7 @@
 from absl import flags as absl_flags
 
 import flags
-from configuration import resolve
+from configuration import resolve, unused_flags
 from errors import run_script
 
 flags.define_data()
@@ -17,6 +17,9 @@ def main(arguments: list[str]) -> None:
     """Resolves the flags and trains."""
     flags.reject_positional(arguments)
     config = resolve()
+    if unused := unused_flags(config):
+        told = ", ".join(f"--{name}" for name in unused)
+        print(f"no effect on --model={config['model']} here: {told}")
     from training import train
 
     train(config)

@@ -169,6 +169,8 @@ def describe_data(
     }
     if task == "digit":
         facts["train_crc32"] = zlib.crc32(training.targets, zlib.crc32(training.digits))
+    if task == "game":
+        network["side"] = training.side
     if task in ("scene", "digit"):
         network["classes"] = len(training.classes)
         facts["class_names"] = list(training.classes)

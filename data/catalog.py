@@ -5,6 +5,7 @@ Prepared copies lie under the TFDS directory (the environment variable TFDS_DATA
 
 ```
 <TFDS dir>/<builder>/<scene>/<version>/                          downloaded scenes
+<TFDS dir>/whatwhere/skip_bad/<builder>/...                       downloaded with --skip_bad
 <TFDS dir>/whatwhere/<fingerprint>/<builder>/<scene>/<version>/  scenes of --data_dir
 <TFDS dir>/whatwhere/synthetic/<version>-seed<seed>/room/        the rendered room
 ```
@@ -38,6 +39,7 @@ from data.seven_scenes import seven_scenes_dataset_builder as seven_scenes
 from data.tum_lsi import reader as tum_lsi_reader
 from data.tum_lsi import tum_lsi_dataset_builder as tum_lsi
 from errors import UserError
+from files import user_path
 
 SYNTHETIC = "synthetic"
 SYNTHETIC_SCENE = "room"
@@ -177,7 +179,7 @@ def _require_scene(dataset: str, scene: str) -> None:
 def _local_root(dataset: str, scene: str, data_dir: str) -> Path:
     """Returns the data set's folder under `data_dir`, after checking that the scene is in it."""
     entry = DATASETS[dataset]
-    root = Path(data_dir).expanduser() / entry.folder
+    root = user_path(data_dir) / entry.folder
     scene_dir = entry.builder.scene_dir(root, scene)
     own = entry.own_scenes and re.fullmatch(r"[^./\\][^/\\]*", scene) and scene_dir.is_dir()
     if not own:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 SIDE = 24  # of the screen, pixels
-PADDLE = SIDE // 2 - 1  # the paddle's two pixels are the two in the middle
 TEST_SEED = 20_140_624  # the games of a table are the same for every run
 
 # Second half of the seed of games that are not for training. Games for training have the number
@@ -86,5 +85,5 @@ def draw_starts(games: int, seed: tf.Tensor, side: int = SIDE) -> tf.Tensor:
     columns, speeds = tf.unstack(tf.random.split(seed, 2))
     column = tf.random.stateless_uniform([games], columns, 0, side, tf.int32)
     speed = tf.random.stateless_uniform([games], speeds, -1.0, 1.0)
-    paddle = tf.fill([games], float(side // 2 - 1))
+    paddle = tf.fill([games], float(side // 2 - 1))  # its two pixels are the two in the middle
     return tf.stack([tf.cast(column, tf.float32), speed, paddle], axis=1)

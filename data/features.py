@@ -5,7 +5,7 @@ A pass has each image of a split once. It is a folder with a file `<tap>.npy` fo
 
 Maps are kept in float16 whatever the trunk computes in: GoogLeNet's normalisation bounds what
 reaches its first block, so they stay far below 65504. Of float32 three to four digits remain;
-bfloat16, which has fewer, is kept as it is.
+bfloat16, which has fewer, is kept as it is, but for values near zero, below 6e-5.
 """
 
 import itertools

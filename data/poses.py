@@ -33,15 +33,6 @@ def _quaternion(rotation: Rotation) -> np.ndarray:
     return rotation.as_quat(canonical=True, scalar_first=True)
 
 
-def normalize_quaternion(quaternion: np.ndarray) -> np.ndarray:
-    """Returns quaternions [..., 4] (w, x, y, z) scaled to unit norm, in the hemisphere w >= 0.
-
-    Raises:
-        ValueError: The quaternion is not finite or its norm is 0.
-    """
-    return _quaternion(_rotation(quaternion))
-
-
 def quaternion_from_matrix(matrix: np.ndarray) -> np.ndarray:
     """Returns the quaternions [..., 4] of the rotations nearest to the matrices [..., 3, 3].
 

@@ -14,6 +14,7 @@ from tensorflow_datasets.core.download.util import DownloadError
 from data.records import require_split
 from data.scene_builder import SceneBuilder
 from errors import UserError
+from files import user_path
 
 PREPARATION_ERRORS = (
     OSError,
@@ -26,7 +27,7 @@ PREPARATION_ERRORS = (
 
 def tfds_dir() -> Path:
     """Returns the folder under which prepared copies and downloads lie."""
-    return Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+    return user_path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets")
 
 
 class PreparedScene:

@@ -11,6 +11,8 @@ from absl import logging
 from errors import UserError
 
 SPLITS = ("train", "test")
+FOLDS = 10  # of each class's training images, for validation
+TEST_SEQUENCE = "test"  # of images that have no sequence and no fold
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,17 @@ def read_text(path: Path, why: str) -> str:
         return require_file(path, why).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read as text ({error}): replace the file") from error
+
+
+def listed_images(path: Path) -> list[tuple[int, str]]:
+    """Returns number and content of the lines of a list of images that are not blank.
+
+    Raises:
+        UserError: As of `read_text`.
+    """
+    lines = read_text(path, "it must list the split's images, one a line").splitlines()
+    numbered = enumerate(map(str.strip, lines), start=1)
+    return [(number, line) for number, line in numbered if line]
 
 
 def parse_numbers(words: list[str], count: int, where: str) -> np.ndarray:

@@ -6,7 +6,7 @@ from keras import layers, ops
 
 @keras.saving.register_keras_serializable("whatwhere")
 class ClassHead(layers.Layer):
-    """Features [B, F] to logits [B, K] in float32.
+    """Features [..., F] to logits [..., K] in float32.
 
     Args:
         classes: Their number, K.
@@ -28,7 +28,7 @@ class ClassHead(layers.Layer):
         return self.score(ops.cast(features, "float32"))
 
     def compute_output_shape(self, input_shape):
-        return (input_shape[0], self.classes)
+        return (*input_shape[:-1], self.classes)
 
     def get_config(self):
         return {

@@ -8,7 +8,7 @@ ACTIVATIONS = ("linear", "tanh")
 
 @keras.saving.register_keras_serializable("whatwhere")
 class LocationNetwork(layers.Layer):
-    """State [B, H] to the mean [B, 2] of the next location, float32; the image is in (-1, 1).
+    """State [..., H] to the mean [..., 2] of the next location, float32; the image is in (-1, 1).
 
     One dense layer. It starts with small weights: near the centre, wherever the state is.
 
@@ -62,7 +62,7 @@ class LocationNetwork(layers.Layer):
         return self.mean(self.embed(state) if self.embed else state)
 
     def compute_output_shape(self, input_shape):
-        return (input_shape[0], 2)
+        return (*input_shape[:-1], 2)
 
     def get_config(self):
         return {

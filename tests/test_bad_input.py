@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from configuration import unused_flags
 from errors import UserError
 from evaluation.evaluate import evaluate
 from run_folder import RunFolder
@@ -83,6 +84,8 @@ def on_scene(scene, tmp_path):
         ("--dropout=1", ["--dropout=1", "less than 1"]),
         ("--compute_penalty=-1", ["--compute_penalty=-1", "at least 0"]),
         ("--lstm_kernels=2,3", ["--lstm_kernels=2,3", "odd"]),
+        ("--lstm_kernels=\u00b2", ["--lstm_kernels=\u00b2", "odd"]),
+        ("--pretrained=~nobody-here/x.h5", ["nobody-here/x.h5", "does not exist"]),
         ("--hidden=10", ["--hidden=10", "multiple of the 4"]),
         ("--dataset=7scenes", ["--scene"]),
     ],
@@ -90,6 +93,27 @@ def on_scene(scene, tmp_path):
 def test_flags(flag, words):
     text = sentence(resolved, flag)
     assert all(word in text for word in words), text
+
+
+@pytest.mark.parametrize(
+    ("given", "unused"),
+    [
+        (["--steps=3", "--grid=7", "--beta=20"], []),
+        (
+            ["--model=posenet", "--steps=5", "--beta=20", "--cached_crops=9"],
+            ["cached_crops", "steps"],
+        ),
+        (["--model=layer_attention", "--attention=convolutional"], ["attention"]),
+        (["--model=spatial_attention", "--layers=5b", "--balance_weight=3"], ["balance_weight"]),
+        (["--dataset=mnist", "--location=random", "--location_std=0.2"], ["location_std"]),
+        (["--dataset=mnist", "--model=convolutional", "--glimpses=3"], ["glimpses"]),
+        (["--dataset=mnist", "--reward=right", "--location=random"], []),  # as if not given
+    ],
+)
+def test_flags_without_effect_are_told_and_are_not_in_the_configuration(given, unused):
+    config = resolved(*given)
+    assert sorted(unused_flags(config)) == unused
+    assert not config.keys() & set(unused)
 
 
 def test_a_penalty_on_depth_needs_a_choice_of_layers():

@@ -16,6 +16,7 @@ from absl import flags as absl_flags
 
 import flags
 from errors import UserError, run_script
+from files import user_path
 
 NAMES = ("places205", "places365", "imagenet")
 
@@ -79,7 +80,7 @@ def convert(
         raise UserError(f"give one of --output=FILE and --name={'|'.join(NAMES)}")
     from weights import conversion, store
 
-    target = Path(output).expanduser() if output else store.named_path(name)
+    target = user_path(output) if output else store.named_path(name)
     v1 = caffe_format == "v1"
     to_caffe = target.name.endswith(".caffemodel")
     if (mean or trunk_only) and (to_caffe or run_dir):
@@ -88,16 +89,16 @@ def convert(
         raise UserError("--caffe_format=v1 is for --output=FILE.caffemodel: leave it out here")
     if to_caffe:
         if run_dir:
-            conversion.run_to_caffe(Path(run_dir).expanduser(), target, v1)
+            conversion.run_to_caffe(user_path(run_dir), target, v1)
         else:
-            conversion.keras_to_caffe(Path(input).expanduser(), target, v1)
+            conversion.keras_to_caffe(user_path(input), target, v1)
     elif not target.name.endswith(store.ENDING):
         raise UserError(f"--output={output} must end in {store.ENDING} or .caffemodel")
     else:
         if run_dir:
-            conversion.run_to_keras(Path(run_dir).expanduser(), target)
+            conversion.run_to_keras(user_path(run_dir), target)
         else:
-            source = Path(input).expanduser()
+            source = user_path(input)
             conversion.caffe_to_keras(source, target, parse_mean(mean), trunk_only)
         print(f"use it with: python train.py --pretrained={name or target}")
 
@@ -115,7 +116,7 @@ def parse_mean(text: str | None) -> tuple[float, float, float] | None:
     try:
         mean = tuple(float(word) for word in text.split(","))
     except ValueError:
-        mean = read_mean(Path(text).expanduser())
+        mean = read_mean(user_path(text))
     if len(mean) != 3 or not all(math.isfinite(value) and 0 <= value <= 255 for value in mean):
         raise UserError(f"--mean={text} must be three numbers in 0..255, red, green, blue")
     return mean

@@ -13,7 +13,7 @@ from pathlib import Path
 import h5py
 
 from errors import UserError
-from files import BROKEN_WEIGHTS, whole_file
+from files import BROKEN_WEIGHTS, user_path, whole_file
 from models.googlenet_classifier import GoogLeNetClassifier
 from weights.file_checks import is_hdf5
 from weights.googlenet_blobs import IMAGE_SIZE
@@ -58,7 +58,7 @@ NAMED = {
 def named_path(name: str) -> Path:
     """Where the converted model `name` belongs: $WHATWHERE_WEIGHTS or ~/.cache/whatwhere."""
     folder = os.environ.get("WHATWHERE_WEIGHTS") or "~/.cache/whatwhere"
-    return Path(folder).expanduser() / f"{name}{ENDING}"
+    return user_path(folder) / f"{name}{ENDING}"
 
 
 def resolve(name_or_path: str) -> Path:
@@ -77,7 +77,7 @@ def resolve(name_or_path: str) -> Path:
                 f"{CONVERT} --input={download.file} --name={name_or_path}"
             )
         return path
-    path = Path(name_or_path).expanduser()
+    path = user_path(name_or_path)
     if not path.exists():
         raise UserError(
             f"{path} does not exist: give a file that {CONVERT} wrote, or one of {', '.join(NAMED)}"

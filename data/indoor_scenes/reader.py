@@ -10,13 +10,18 @@ import os
 from collections import Counter
 from pathlib import Path
 
-from data.records import BadEntries, SceneRecord, read_text, require_split
+from data.records import (
+    FOLDS,
+    TEST_SEQUENCE,
+    BadEntries,
+    SceneRecord,
+    listed_images,
+    require_split,
+)
 from errors import UserError
 
 IMAGES = "Images"
 SPLIT_FILES = {"train": "TrainImages.txt", "test": "TestImages.txt"}
-FOLDS = 10  # of each category's training images, for validation
-TEST_SEQUENCE = "test"
 
 
 def read_split(scene_dir: Path, split: str, skip_bad: bool = False) -> list[SceneRecord]:
@@ -84,7 +89,7 @@ def read_classes(scene_dir: Path) -> tuple[str, ...]:
         UserError: The list is missing or holds no image.
     """
     path = scene_dir / SPLIT_FILES["train"]
-    classes = {line.partition("/")[0] for _, line in _lines(path) if _is_entry(line)}
+    classes = {line.partition("/")[0] for _, line in listed_images(path) if _is_entry(line)}
     if not classes:
         raise _no_usable_image(path)
     return tuple(sorted(classes))
@@ -98,7 +103,7 @@ def read_list(path: Path, bad: BadEntries) -> list[tuple[int, str]]:
             stops.
     """
     lines: dict[str, int] = {}
-    for number, line in _lines(path):
+    for number, line in listed_images(path):
         with bad.guard():
             if not _is_entry(line):
                 raise UserError(
@@ -124,13 +129,6 @@ def source_files(scene_dir: Path) -> list[Path]:
     return lists + [scene_dir / IMAGES / line for line in _entries(scene_dir)]
 
 
-def _lines(path: Path) -> list[tuple[int, str]]:
-    """Returns number and content of the lines of a list that are not blank."""
-    lines = read_text(path, "it must list the split's images, one a line").splitlines()
-    numbered = enumerate(map(str.strip, lines), start=1)
-    return [(number, line) for number, line in numbered if line]
-
-
 def _is_entry(line: str) -> bool:
     """Whether a line names a file of a folder of `Images`, and nothing outside."""
     category, _, file = line.partition("/")
@@ -145,7 +143,7 @@ def _is_entry(line: str) -> bool:
 def _entries(scene_dir: Path) -> list[str]:
     """Returns the good lines of both lists."""
     paths = [scene_dir / name for name in SPLIT_FILES.values()]
-    return [line for path in paths for _, line in _lines(path) if _is_entry(line)]
+    return [line for path in paths for _, line in listed_images(path) if _is_entry(line)]
 
 
 def _names(scene_dir: Path) -> dict[str, str]:

@@ -27,6 +27,7 @@ import tensorflow_datasets as tfds
 from data.preparation import PREPARATION_ERRORS, tfds_dir
 from data.records import require_file
 from errors import UserError
+from files import user_path
 
 SIDE = 28  # pixels
 CLASSES = tuple("0123456789")
@@ -74,7 +75,7 @@ def load_digits(data_dir: str | Path | None) -> tuple[Digits, Digits]:
     """
     if data_dir is None:
         return _read_downloads()
-    folder = Path(data_dir).expanduser() / FOLDER
+    folder = user_path(data_dir) / FOLDER
     if (folder / KERAS_FILE).exists():
         return _read_keras_file(folder / KERAS_FILE)
     advice = (

@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from data.indoor_scenes.reader import FOLDS, TEST_SEQUENCE
 from data.mnist.digits import CLASSES, load_digits
 from data.mnist.variants import VARIANTS, Variant, digit_centers, draw_numbers, make_images
-from data.records import require_split
+from data.records import FOLDS, TEST_SEQUENCE, require_split
 from errors import UserError
 
 FOLD_NAMES = tuple(f"fold-{fold}" for fold in range(FOLDS))

@@ -24,8 +24,8 @@ from data import poses
 from data.records import (
     BadEntries,
     PoseRecord,
+    listed_images,
     parse_numbers,
-    read_text,
     require_file,
     require_split,
 )
@@ -82,7 +82,7 @@ def read_poses(
     path = scene_dir / SPLIT_FILES[split]
     scans: dict[str, dict[str, ElementTree.Element]] = {}
     entries = []
-    for number, line in _lines(path):
+    for number, line in listed_images(path):
         with bad.guard():
             match = re.fullmatch(r"([^/]+)/(\d+-cam\d+)\.jpg", line)
             if match is None:
@@ -117,20 +117,13 @@ def source_files(scene_dir: Path) -> list[Path]:
         UserError: A list is missing.
     """
     lists = [scene_dir / name for name in SPLIT_FILES.values()]
-    lines = [line for path in lists for _, line in _lines(path)]
+    lines = [line for path in lists for _, line in listed_images(path)]
     scans = sorted({line.partition("/")[0] for line in lines})
     return (
         lists
         + [pose_file(scene_dir, scan) for scan in scans]
         + [scene_dir / "images" / line for line in lines]
     )
-
-
-def _lines(path: Path) -> list[tuple[int, str]]:
-    """Returns number and content of the lines of a list that are not blank."""
-    lines = read_text(path, "it must list the split's images, one a line").splitlines()
-    numbered = enumerate(map(str.strip, lines), start=1)
-    return [(number, line) for number, line in numbered if line]
 
 
 def _pose_elements(path: Path) -> dict[str, ElementTree.Element]:

@@ -49,13 +49,13 @@ def test_world_to_camera_is_turned_round_and_the_centre_is_not():
 
 
 def test_quaternions_are_put_on_the_upper_hemisphere_at_unit_norm():
-    np.testing.assert_allclose(poses.normalize_quaternion([-2.0, 0, 0, 0]), [1, 0, 0, 0])
-    np.testing.assert_allclose(
-        poses.normalize_quaternion([[-3.0, 0, 4, 0], [3.0, 0, 4, 0]]),
-        [[0.6, 0, -0.8, 0], [0.6, 0, 0.8, 0]],
-    )
-    half_turns = poses.normalize_quaternion([[0.0, -1, 0, 0], [0.0, 1, 0, 0]])
-    np.testing.assert_array_equal(half_turns[0], half_turns[1])
+    def normalized(*quaternion):
+        return poses.pose_from_camera_to_world_quaternion([0, 0, 0], quaternion)[3:]
+
+    np.testing.assert_allclose(normalized(-2.0, 0, 0, 0), [1, 0, 0, 0])
+    np.testing.assert_allclose(normalized(-3.0, 0, 4, 0), [0.6, 0, -0.8, 0])
+    np.testing.assert_allclose(normalized(3.0, 0, 4, 0), [0.6, 0, 0.8, 0])
+    np.testing.assert_array_equal(normalized(0.0, -1, 0, 0), normalized(0.0, 1, 0, 0))
 
 
 def test_round_trip():

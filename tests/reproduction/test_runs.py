@@ -129,14 +129,21 @@ def test_a_flag_that_a_model_has_no_use_for_does_not_make_another_run():
 
     def folders(table, *train_flags):
         found = experiments_of(TABLES[table], TABLES[table].rows)
-        return {e.model: make_run(e, 0, Recipe(train_flags)).path for e in found}
+        return {e: make_run(e, 0, Recipe(train_flags)).path for e in found}
 
     def changed(table, train_flag):
         before, after = folders(table), folders(table, train_flag)
-        return {model for model in before if before[model] != after[model]}
+        return {
+            experiment.model for experiment in before if before[experiment] != after[experiment]
+        }
 
     assert changed("redkitchen", "--soft_fraction=0.3") == {"joint_attention", "layer_attention"}
+    assert changed("redkitchen", "--gate_embedding=8") == {"joint_attention", "layer_attention"}
+    assert changed("redkitchen", "--activation=relu") == {"joint_attention", "spatial_attention"}
     assert changed("ram-cluttered-60", "--location_std=0.05") == {"ram"}
+    random = next(e for e in folders("ram-cluttered-60") if ("location", "random") in e.flags)
+    of = [make_run(random, 0, Recipe(flags)).path for flags in ((), ("--location_std=0.05",))]
+    assert of[0] == of[1]
 
 
 SHIPPED = [
