@@ -18,7 +18,8 @@ from report import style
 from report.attention_figures import attention_panel
 from report.glimpse_figures import path_figure
 from serving import Predictor, crops
-from tasks.pose_results import UNCERTAINTY_COLUMNS, chosen_layers, layer_columns
+from tasks.pose_results import UNCERTAINTY_COLUMNS
+from tasks.results import chosen_layers, layer_columns
 
 BATCH = 16
 COLUMNS = {

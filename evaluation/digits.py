@@ -11,6 +11,7 @@ from report import digit_report
 from report.digit_report import write_report
 from report.glimpse_maps import distances_in_pixels, error_by_glimpse
 from tasks import scene_results
+from tasks.results import image_file_name
 
 __all__ = ["BATCH", "baselines", "metrics", "table", "write", "write_report"]
 
@@ -61,7 +62,7 @@ def write(folder: Path, config: dict, tested: DigitSplit, outputs: dict[str, np.
     pictures = np.concatenate([images for images, _ in tested.test_batches(BATCH)])[shown, ..., 0]
     (folder / "images").mkdir(exist_ok=True)
     for row, picture in zip(shown, pictures, strict=True):
-        name = scene_results.image_file_name(row)
+        name = image_file_name(row)
         Image.fromarray(picture).save(folder / "images" / name, quality=95)
     if "locations" in outputs:
         np.savez_compressed(

@@ -10,7 +10,7 @@ from PIL import Image
 
 from data.pipeline import Split
 from models.multiply_adds import attention_multiply_adds, trunk_multiply_adds
-from tasks.pose_results import chosen_layers, image_file_name
+from tasks.results import chosen_layers, image_file_name
 
 BATCH = 40
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 from errors import UserError
 from tasks import pose_results, scene_results
+from tasks.results import image_file_name
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class SplitResults:
 
     def image(self, index: int) -> np.ndarray | None:
         """The picture of row `index`, uint8 [S, S, 3]; None where the run kept none."""
-        path = self.folder / "images" / pose_results.image_file_name(index)
+        path = self.folder / "images" / image_file_name(index)
         if not path.is_file():
             return None
         with Image.open(path) as image:

@@ -14,6 +14,7 @@ from scipy.stats import rankdata
 
 from data import poses
 from errors import UserError
+from tasks.results import layer_columns, retrieve
 
 RECALL_THRESHOLDS = ((0.1, 5.0), (0.25, 2.0), (0.5, 5.0), (5.0, 10.0))  # metres, degrees
 
@@ -116,41 +117,6 @@ def uncertainty_metrics(
     return found
 
 
-def retrieve(
-    train_descriptors: np.ndarray,
-    train_poses: np.ndarray,
-    descriptors: np.ndarray,
-    *,
-    chunk_size: int = 256,
-) -> np.ndarray:
-    """Answers each image with the pose of the most similar training image.
-
-    Args:
-        train_descriptors: [M, D] one global descriptor per training image.
-        train_poses: [M, 7].
-        descriptors: [N, D] descriptors of the images to localise.
-        chunk_size: Images compared at a time; memory for similarities is chunk_size * M floats.
-
-    Returns:
-        [N, 7] poses: row n is the training pose whose descriptor has the highest cosine similarity
-        to descriptor n, the first of equals.
-
-    Raises:
-        ValueError: If there is no training image or the shapes do not fit together.
-    """
-    train_poses = np.asarray(train_poses)
-    train_units, units = _unit_rows(train_descriptors), _unit_rows(descriptors)
-    if len(train_units) == 0 or len(train_units) != len(train_poses):
-        raise ValueError(f"{len(train_units)} training descriptors for {len(train_poses)} poses")
-    if train_units.shape[1] != units.shape[1]:
-        raise ValueError(f"descriptors of {train_units.shape[1]} and {units.shape[1]} values")
-    nearest = [
-        np.argmax(units[start : start + chunk_size] @ train_units.T, axis=1)
-        for start in range(0, len(units), chunk_size)
-    ]
-    return train_poses[np.concatenate(nearest) if nearest else np.zeros(0, int)]
-
-
 def baselines(
     truth: np.ndarray,
     train_poses: np.ndarray,
@@ -172,19 +138,6 @@ def baselines(
     mean = np.broadcast_to(poses.mean_pose(train_poses), np.shape(truth))
     nearest = retrieve(train_descriptors, train_poses, descriptors)
     return {"mean_pose": pose_metrics(truth, mean), "retrieval": pose_metrics(truth, nearest)}
-
-
-def chosen_layers(layer_gates: np.ndarray, layers: Sequence[str]) -> list[list[str]]:
-    """Names the layer that each step chose.
-
-    Args:
-        layer_gates: [N, T, L] gate rows, one-hot at inference.
-        layers: [L] layer names.
-
-    Returns:
-        [N] rows of T names.
-    """
-    return np.asarray(layers)[np.argmax(layer_gates, axis=-1)].tolist()
 
 
 def choose_images(
@@ -222,11 +175,6 @@ def choose_images(
     }
 
 
-def image_file_name(index: int) -> str:
-    """The file under `<split>/images/` that shows row `index` (from 0) of the predictions."""
-    return f"{index:06d}.jpg"
-
-
 def write_predictions_csv(
     path: Path,
     names: Sequence[str],
@@ -244,7 +192,7 @@ def write_predictions_csv(
         sequences: [N] sequence of each image.
         truth: [N, 7] true poses.
         predicted: [N, 7] predicted poses.
-        layers: [N] rows of T chosen layer names (see `chosen_layers`), for networks with gates.
+        layers: [N] rows of T chosen layer names (`chosen_layers`), of networks with gates.
         uncertainty: [N, 2] metres and degrees, for networks that know theirs.
 
     Raises:
@@ -306,17 +254,6 @@ def read_predictions_csv(path: Path) -> Predictions:
         names, sequences, table[:, :7], table[:, 7:14], table[:, 14], table[:, 15], layers,
         uncertainty,
     )  # fmt: skip
-
-
-def layer_columns(steps: int) -> list[str]:
-    """The columns that name the layer of each of T steps."""
-    return [f"layer_step{step}" for step in range(1, steps + 1)]
-
-
-def _unit_rows(descriptors: np.ndarray) -> np.ndarray:
-    """Rows [N, D] scaled to length 1 in float32; a row of zeros stays zero."""
-    rows = np.asarray(descriptors, dtype=np.float32)
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
 
 
 def _in_medians(error: np.ndarray) -> np.ndarray:

@@ -12,20 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from errors import UserError
-from tasks.pose_results import chosen_layers, image_file_name, layer_columns, retrieve
-
-__all__ = [
-    "Predictions",
-    "baselines",
-    "choose_images",
-    "chosen_layers",
-    "confusion_matrix",
-    "image_file_name",
-    "probabilities",
-    "read_predictions_csv",
-    "scene_metrics",
-    "write_predictions_csv",
-]
+from tasks.results import layer_columns, retrieve
 
 COLUMNS = ("name", "true_class", "predicted_class", "probability", "true_probability")
 TOP = 5
@@ -196,7 +183,7 @@ def write_predictions_csv(
         labels: [N] true labels.
         shares: [N, K] probabilities.
         class_names: [K] by label.
-        layers: [N] rows of T chosen layer names (see `chosen_layers`), for networks with gates.
+        layers: [N] rows of T chosen layer names (`chosen_layers`), of networks with gates.
 
     Raises:
         ValueError: If the arguments differ in length.

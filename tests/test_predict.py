@@ -16,7 +16,8 @@ from exported import export_saved_model, open_exported
 from prediction import overlay_paths, predict
 from run_folder import load_network
 from serving import open_run
-from tasks.scene_results import chosen_layers, probabilities
+from tasks.results import chosen_layers
+from tasks.scene_results import probabilities
 from tests.commands import script
 from tests.runs import CLASSES, LAYERS, make_run, make_scene_run
 

@@ -10,6 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from data import poses
 from tasks import pose_results
+from tasks.results import chosen_layers, image_file_name
 
 LAYERS = ("3b", "4e", "5b")
 STEPS = 3
@@ -130,7 +131,7 @@ def write_run(
         sequence_names,
         truth,
         predicted,
-        pose_results.chosen_layers(gates, LAYERS) if attention else None,
+        chosen_layers(gates, LAYERS) if attention else None,
         spread := made_up_spread(truth, predicted) if uncertain else None,
     )
     metrics = pose_results.pose_metrics(truth, predicted)
@@ -164,5 +165,5 @@ def write_run(
     chosen = pose_results.choose_images(errors.position_error_m, errors.orientation_error_deg)
     for row in {row for rows in chosen.values() for row in rows}:
         picture = Image.fromarray(images[row % len(images)])
-        picture.save(test / "images" / pose_results.image_file_name(row))
+        picture.save(test / "images" / image_file_name(row))
     return path

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from tasks import scene_results
+from tasks.results import chosen_layers, image_file_name
 from tests.report.runs import LAYERS, STEPS, made_up_attention, made_up_gates
 
 CLASSES = ("bar", "bedroom", "church inside", "kitchen", "office", "stairs", "store")
@@ -67,7 +68,7 @@ def write_scene_run(
         labels,
         scene_results.probabilities(logits),
         classes,
-        scene_results.chosen_layers(gates, LAYERS) if attention else None,
+        chosen_layers(gates, LAYERS) if attention else None,
     )
     metrics = scene_results.scene_metrics(labels, logits, classes)
     random = np.random.default_rng(1)
@@ -93,5 +94,5 @@ def write_scene_run(
     rows = scene_results.read_predictions_csv(test / "predictions.csv", classes)
     for row in {row for group in scene_results.choose_images(rows).values() for row in group}:
         picture = Image.fromarray(images[row])
-        picture.save(test / "images" / scene_results.image_file_name(row))
+        picture.save(test / "images" / image_file_name(row))
     return path

@@ -17,6 +17,7 @@ from report.digit_report import write_report
 from report.glimpse_files import choose_images
 from report.run_files import read_split
 from tasks import scene_results
+from tasks.results import image_file_name
 from tests.report import scene_runs
 from tests.report.test_pose_report import Outline
 
@@ -58,7 +59,7 @@ def write_digit_run(path: Path, *, glimpses=True, images=40, skill=4.0) -> Path:
     groups = choose_images(read_split(path, "test").predictions)
     shown = sorted({row for rows in groups.values() for row in rows})
     for row in shown:
-        Image.fromarray(pictures[row]).save(test / "images" / scene_results.image_file_name(row))
+        Image.fromarray(pictures[row]).save(test / "images" / image_file_name(row))
     if glimpses:
         locations = random.uniform(-1, 1, (images, GLIMPSES, 2)).astype(np.float32)
         centers = random.uniform(-0.5, 0.5, (images, 2)).astype(np.float32)

@@ -48,31 +48,6 @@ def test_metrics_refuse_no_images_and_unequal_ones(count):
         pose_results.pose_metrics(np.zeros((count[0], 7)), np.zeros((count[1], 7)))
 
 
-@pytest.mark.parametrize("chunk_size", [1, 2, 100])
-def test_retrieval_on_orthogonal_descriptors_finds_each_one(chunk_size):
-    poses = np.array([pose(x) for x in range(5)])
-    order = [3, 0, 4, 4, 1]
-    found = pose_results.retrieve(np.eye(5), poses, 7 * np.eye(5)[order], chunk_size=chunk_size)
-    np.testing.assert_array_equal(found, poses[order])
-
-
-def test_retrieval_compares_directions_not_lengths():
-    train = np.array([[100.0, 100.0], [0.1, 0.0]])  # the first has the larger dot product
-    found = pose_results.retrieve(train, np.array([pose(1), pose(2)]), np.array([[1.0, 0.1]]))
-    assert found[0, 0] == 2
-
-
-def test_a_descriptor_of_zeros_is_never_preferred_and_gives_no_nan():
-    train = np.array([[0.0, 0.0], [1.0, 0.0]])
-    found = pose_results.retrieve(train, np.array([pose(1), pose(2)]), np.array([[1.0, 1.0]]))
-    assert found[0, 0] == 2
-
-
-def test_retrieval_refuses_descriptors_of_another_length():
-    with pytest.raises(ValueError, match="3 and 4"):
-        pose_results.retrieve(np.eye(3), np.zeros((3, 7)), np.eye(4))
-
-
 def test_baselines_by_hand():
     train = np.array([pose(0), pose(4)])  # mean at x = 2
     truth = np.array([pose(1), pose(4)])
@@ -80,11 +55,6 @@ def test_baselines_by_hand():
     assert rows["mean_pose"]["mean_position_m"] == pytest.approx(1.5)
     assert rows["retrieval"]["mean_position_m"] == pytest.approx(0.5)
     assert rows["retrieval"]["images"] == 2
-
-
-def test_chosen_layers_are_named_by_the_largest_entry():
-    gates = [[[0, 1, 0], [1, 0, 0]], [[0, 0, 1], [0.2, 0.3, 0.5]]]
-    assert pose_results.chosen_layers(gates, ["3b", "4e", "5b"]) == [["4e", "3b"], ["5b", "5b"]]
 
 
 def test_images_are_ranked_by_both_errors_in_medians():
