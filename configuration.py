@@ -138,10 +138,12 @@ def resolve() -> dict:
 def unused_flags(config: dict) -> list[str]:
     """Flags that were given, but change nothing in this run."""
     given = [flag for flag in FLAGS.flags_by_module_dict()["flags"] if flag.present]
-    return [
+    unused = [
         flag.name for flag in given
         if flag.name not in config and flag.value != OFF.get(flag.name, flag.default)
     ]  # fmt: skip
+    made = config["dataset"] in ("synthetic", "catch")
+    return unused + (["data_dir"] if made and config["data_dir"] else [])
 
 
 def _without_effect(config: dict) -> list[str]:

@@ -1,6 +1,7 @@
 """The one exception that a user's own input can cause, and how a script ends on it."""
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -28,7 +29,9 @@ def run_script(main: Callable[[list[str]], None], stopped: str = "stopped") -> N
         try:
             return flags.FLAGS(arguments)
         except flags.Error as error:
-            _end(" ".join(str(error).split()))
+            sentence = " ".join(str(error).split())
+            missing = re.search(r"Flag (--\w+) must have a value other than None", sentence)
+            _end(f"{missing[1]} is missing: give {missing[1]}=..." if missing else sentence)
 
     def guarded(arguments: list[str]) -> None:
         try:

@@ -111,6 +111,10 @@ def open_exported(path: str | Path) -> Predictor:
         raise UserError(f"{path} holds no exported model: {ADVICE}")
     try:
         description = json.loads((path / DESCRIPTION).read_text())
+        if not isinstance(description, dict):
+            raise ValueError(f"{DESCRIPTION} describes nothing")
+        if description.get("task") not in (None, "pose", "scene", "digit"):
+            raise ValueError(f"{DESCRIPTION} has the task {description['task']}")
         needed = {"task", "layers", "outputs", "image_size"}
         if "logits" in description.get("outputs", ()):
             needed.add("classes")

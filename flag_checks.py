@@ -1,5 +1,7 @@
 """Whether the flags of a training can be used, and go together."""
 
+import math
+
 from errors import UserError
 
 LEAST = {
@@ -29,8 +31,8 @@ def check(config: dict) -> None:
     if config["seed"] >= SEEDS:
         raise UserError(f"--seed={config['seed']} is too large: it must be less than {SEEDS}")
     for name in POSITIVE:
-        if config[name] is not None and not config[name] > 0:
-            raise UserError(f"--{name}={config[name]} must be greater than 0")
+        if config[name] is not None and not 0 < config[name] < math.inf:
+            raise UserError(f"--{name}={config[name]} must be greater than 0, and finite")
     for name in SHARES:
         if not 0 <= config[name] < 1:
             raise UserError(f"--{name}={config[name]} must be at least 0 and less than 1")
@@ -99,6 +101,10 @@ def _check_attention(config: dict) -> None:
     kernels = config["lstm_kernels"]
     if not kernels or not all(size.isdecimal() and int(size) % 2 for size in kernels):
         raise UserError(f"--lstm_kernels={','.join(kernels)} must be odd numbers, as 1,3,5,7")
+    if config["grid"] > config["image_size"]:
+        raise UserError(
+            f"--grid={config['grid']} is too large: images have {config['image_size']} pixels"
+        )
     if config["hidden"] % len(kernels):
         raise UserError(
             f"--hidden={config['hidden']} must be a multiple of the {len(kernels)} --lstm_kernels"
@@ -118,13 +124,18 @@ def _check_glimpses(config: dict) -> None:
     choices = {"core": CORES, "fusion": FUSIONS, "location": LOCATIONS, "reward": REWARDS}
     _check_choices(config, choices | {"location_activation": ACTIVATIONS})
     side = SIDE if config["task"] == "game" else config["image_size"]
+    if config["glimpse_size"] > side:
+        raise UserError(
+            f"--glimpse_size={config['glimpse_size']} is too large: images have {side} pixels"
+        )
     if 2 ** (config["scales"] - 1) > side:
         raise UserError(
             f"--scales={config['scales']} is too large: a pixel of the widest patch would cover "
             f"more than the image, of {side} pixels"
         )
-    if not all(units.isdecimal() and int(units) for units in config["units"]):
-        raise UserError(f"--units={','.join(config['units'])} must be numbers, as 256,256")
+    units = config["units"]
+    if not units or not all(number.isdecimal() and int(number) for number in units):
+        raise UserError(f"--units={','.join(units)} must be numbers, as 256,256")
 
 
 def _check_choices(config: dict, choices: dict) -> None:

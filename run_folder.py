@@ -18,7 +18,7 @@ from configuration import OFF, network_arguments
 from errors import UserError
 from files import BROKEN_WEIGHTS, remove_parts, sha256, user_path, whole_file
 from flags import NOT_IN_CONFIG
-from models.networks import build_network
+from models.networks import NETWORKS, build_network
 from processor import best_precision
 from tasks.catch import CatchTask
 from tasks.pose import PoseTask
@@ -39,6 +39,7 @@ TASKS: dict[str, tuple[type[Task], tuple[str, ...]]] = {
     "game": (CatchTask, (*_REINFORCE, "entropy_weight")),
 }
 FROM_DATA = ("network", "class_names", "validation_sequences", "train_images", "train_crc32")
+FIRST = ("dataset", "model", "scene")  # others follow from them
 PACKAGES = ("tensorflow", "keras", "tensorflow-datasets", "numpy")
 
 
@@ -94,9 +95,7 @@ class RunFolder:
         path = user_path(path)
         try:
             config = json.loads((path / "config.json").read_text())
-            for name in ("network", "task"):
-                if name not in config:
-                    raise ValueError(f"it names no {name}")
+            _require_known(config)
         except FileNotFoundError as error:
             raise UserError(f"{path} holds no run: train one with --run_dir={path}") from error
         except (OSError, ValueError) as error:
@@ -151,7 +150,7 @@ class RunFolder:
         free = {*NOT_IN_CONFIG, "versions", "git_revision", "pretrained"}
         # Other weights bring another mean, which is then no fault of the images.
         names = (config.keys() | (OFF.keys() & self.config.keys())) - free
-        for name in sorted(names, key=lambda name: (name in FROM_DATA, name)):
+        for name in sorted(names, key=lambda name: (name in FROM_DATA, name not in FIRST, name)):
             before, now = (found.get(name, OFF.get(name)) for found in (self.config, config))
             if _same(before, now) or (name == "train_crc32" and before is None):  # of old runs
                 continue
@@ -202,8 +201,16 @@ def load_network(run: RunFolder, weights: str = "best") -> keras.Model:
     """
     path = run.weights(weights)
     if not path.exists():
-        raise UserError(f"{path} is missing: train the run for at least one epoch first")
-    task = build_task(run.config)
+        finished = (run.path / "finished.json").exists()
+        advice = "only a record of the run is kept here" if finished else "train for an epoch first"
+        raise UserError(f"{path} is missing: {advice}")
+    try:
+        task = build_task(run.config)
+    except (LookupError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"{run.path / 'config.json'} describes no network that there is: {reason}"
+        ) from error
     load_weights(task, path)
     task.network.compile(jit_compile=False)
     return task.network
@@ -223,6 +230,18 @@ def load_weights(task: Task, path: Path) -> None:
             f"{path} does not fit {task.network.__class__.__name__} as config.json has it, "
             f"or is broken ({reason}): it must be a checkpoint of this very run"
         ) from error
+
+
+def _require_known(config: object) -> None:
+    """Raises a `ValueError` if `config` is no configuration of a run."""
+    if not isinstance(config, dict):
+        raise ValueError("it holds no flags")
+    for name in ("network", "task", "dataset", "model"):
+        if name not in config:
+            raise ValueError(f"it names no {name}")
+    for name, known in (("task", TASKS), ("model", NETWORKS)):
+        if config[name] not in known:
+            raise ValueError(f"{name} {config[name]!r} is none of {', '.join(known)}")
 
 
 def _versions() -> dict[str, str]:

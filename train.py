@@ -19,7 +19,7 @@ def main(arguments: list[str]) -> None:
     config = resolve()
     if unused := unused_flags(config):
         told = ", ".join(f"--{name}" for name in unused)
-        print(f"no effect on --model={config['model']} here: {told}")
+        print(f"{told}: no effect with --dataset={config['dataset']} --model={config['model']}")
     from training import train
 
     train(config)

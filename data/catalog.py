@@ -180,6 +180,10 @@ def _local_root(dataset: str, scene: str, data_dir: str) -> Path:
     """Returns the data set's folder under `data_dir`, after checking that the scene is in it."""
     entry = DATASETS[dataset]
     root = user_path(data_dir) / entry.folder
+    if user_path(data_dir).is_file():
+        raise UserError(
+            f"--data_dir={data_dir} is a file: name the folder that holds {entry.folder}"
+        )
     scene_dir = entry.builder.scene_dir(root, scene)
     own = entry.own_scenes and re.fullmatch(r"[^./\\][^/\\]*", scene) and scene_dir.is_dir()
     if not own:

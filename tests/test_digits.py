@@ -290,6 +290,8 @@ def test_catch_is_trained_evaluated_and_not_exported(tmp_path):
         (["--dataset=mnist", "--glimpses=0"], "--glimpses=0 is too small"),
         (["--dataset=mnist", "--image_size=64"], "--image_size=64: images of mnist have 28"),
         (["--dataset=mnist", "--model=posenet"], "--model=posenet is not for --dataset=mnist"),
+        (["--dataset=mnist", "--glimpse_size=29"], "--glimpse_size=29 is too large"),
+        (["--dataset=mnist", "--model=fully_connected", "--units="], "--units= must be numbers"),
         (["--dataset=mnist", "--scales=6"], "--scales=6 is too large"),
         (["--dataset=catch", "--scales=6"], "--scales=6 is too large"),
         (["--dataset=mnist", "--location_std=0"], "--location_std=0.0 must be greater than 0"),

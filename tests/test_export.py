@@ -176,7 +176,13 @@ def test_an_export_that_fails_leaves_nothing(run, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("name", "content"), [("saved_model.pb", "?"), ("model.json", "{"), ("model.json", "[]")]
+    ("name", "content"),
+    [
+        ("saved_model.pb", "?"),
+        ("model.json", "{"),
+        ("model.json", "[]"),
+        ("model.json", '{"task": "foo"}'),
+    ],
 )
 def test_a_damaged_export_is_named(exported, tmp_path, name, content):
     for path in exported.iterdir():

@@ -133,6 +133,8 @@ def _open_run(run_dir: Path, log: Log) -> tuple[keras.Model, list[str], int, int
     run = RunFolder.open(run_dir)
     network = load_network(run)
     log(f"{run_dir} holds a trained {run.config['model']}")
+    if not hasattr(network, "trunk"):
+        raise UserError(f"{run_dir} holds a {run.config['model']}, which has no GoogLeNet in it")
     if network.trunk.taps != TAPS:
         raise UserError(
             f"the trunk of {run_dir} ends at {network.trunk.taps[-1]}: only one that was trained "

@@ -21,6 +21,7 @@ from weights.googlenet_blobs import blobs_from_network
 from weights.store import NAMED, read_facts, read_store
 
 SCRIPT = Path(convert_places_caffe.__file__)
+DIGITS = str(SCRIPT.parents[1] / "results/runs/mnist-ram-N7-s0-4f299986")
 
 
 def run_script(*arguments, cwd):
@@ -221,6 +222,7 @@ class TestScript:
             ({"input": "a", "output": "b.caffemodel", "trunk_only": True}, "--mean and --trunk"),
             ({"input": "a", "name": "places205", "caffe_format": "v1"}, "--caffe_format=v1"),
             ({"run_dir": "a", "output": "b.weights.h5"}, "a holds no run"),
+            ({"run_dir": DIGITS, "output": "b.weights.h5"}, "holds a ram, which has no GoogLeNet"),
             ({"input": "a", "output": "b.weights.h5", "mean": "1,2"}, "--mean=1,2 must be three"),
             ({"input": "a", "output": "b.weights.h5", "mean": "1,2,300"}, "in 0..255"),
             ({"input": "a", "output": "b.weights.h5", "mean": "nan,2,3"}, "in 0..255"),
