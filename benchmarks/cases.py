@@ -2,7 +2,6 @@
 
 import dataclasses
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from errors import UserError
 
@@ -229,6 +228,4 @@ def choose_groups(names: list[str], run_dir: str | None = None) -> list[Group]:
             raise UserError(f"--only={name} is unknown: choose {', '.join(GROUPS)}")
     if DEPTH in names and not run_dir:
         raise UserError(f"--only={DEPTH} needs a trained run: add --run_dir")
-    if run_dir and not (Path(run_dir) / "config.json").is_file():
-        raise UserError(f"--run_dir={run_dir} holds no run")
     return [GROUPS[name] for name in names or GROUPS if name != DEPTH or run_dir]

@@ -36,6 +36,8 @@ def main(arguments: list[str]) -> None:
         values.image_size, values.batch_size, values.steps, values.grid, values.threads,
         values.run_dir,
     )  # fmt: skip
+    if values.run_dir and not (Path(values.run_dir) / "config.json").is_file():
+        raise UserError(f"--run_dir={values.run_dir} holds no run")
     measured = []
     groups = choose_groups(values.only, values.run_dir)
     if not importlib.util.find_spec("torch"):
