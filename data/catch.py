@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
+from data.batches import ahead
+
 SIDE = 24  # of the screen, pixels
 TEST_SEED = 20_140_624  # the games of a table are the same for every run
 
@@ -63,7 +65,7 @@ class CatchGames:
         def epoch(number: tf.Tensor) -> tf.data.Dataset:
             return self._batches(tf.stack([tf.constant(seed, tf.int64), number]), batch_size)
 
-        return tf.data.Dataset.counter(first_epoch).flat_map(epoch).prefetch(tf.data.AUTOTUNE)
+        return ahead(tf.data.Dataset.counter(first_epoch).flat_map(epoch))
 
     def test_batches(self, batch_size: int) -> tf.data.Dataset:
         """The same N games whenever it is called, whatever the batch size."""

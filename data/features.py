@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from data.batches import ahead
 from errors import UserError
 
 DTYPE = np.dtype("<f2")
@@ -81,7 +82,7 @@ def train_batches(
             yield from kept.batches(batch_size, order)
 
     data = tf.data.Dataset.from_generator(batches, output_signature=passes[0].signature())
-    return data.prefetch(tf.data.AUTOTUNE)
+    return ahead(data)
 
 
 def test_batches(kept: Pass, batch_size: int) -> tf.data.Dataset:
@@ -90,7 +91,7 @@ def test_batches(kept: Pass, batch_size: int) -> tf.data.Dataset:
         lambda: kept.batches(batch_size), output_signature=kept.signature()
     )
     count = math.ceil(len(kept.targets) / batch_size)
-    return data.apply(tf.data.experimental.assert_cardinality(count)).prefetch(tf.data.AUTOTUNE)
+    return ahead(data.apply(tf.data.experimental.assert_cardinality(count)))
 
 
 def write_pass(folder: Path, count: int, batches: Iterable[Batch]) -> None:

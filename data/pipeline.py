@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from data.batches import ahead
 from data.crops import (
     PREPARED_SIDE,
     centre_crop,
@@ -107,7 +108,7 @@ class Split:
             )  # fmt: skip
             return crops.batch(batch_size)
 
-        return tf.data.Dataset.counter().flat_map(epoch).prefetch(tf.data.AUTOTUNE)
+        return ahead(tf.data.Dataset.counter().flat_map(epoch))
 
     def test_batches(self, batch_size: int) -> tf.data.Dataset:
         """All images once, in file order, each cropped at its centre."""
@@ -118,7 +119,7 @@ class Split:
             return image, example["target"]
 
         examples = self.examples.map(lambda example: crop(decode(example)), tf.data.AUTOTUNE)
-        return examples.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+        return ahead(examples.batch(batch_size))
 
     def digest(self) -> str:
         """SHA-256 of names, targets and images: splits with the same have the same batches."""

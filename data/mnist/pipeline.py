@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from data.batches import ahead
 from data.mnist.digits import CLASSES, load_digits
 from data.mnist.variants import VARIANTS, Variant, digit_centers, draw_numbers, make_images
 from data.records import FOLDS, TEST_SEQUENCE, require_split
@@ -70,7 +71,7 @@ class DigitSplit:
             )
             return self._batches(make, order, epoch_seed, batch_size)
 
-        return tf.data.Dataset.counter(first_epoch).flat_map(epoch).prefetch(tf.data.AUTOTUNE)
+        return ahead(tf.data.Dataset.counter(first_epoch).flat_map(epoch))
 
     def test_batches(self, batch_size: int) -> tf.data.Dataset:
         """All digits once, in file order; places and clutter come from `TEST_SEED`.
@@ -79,7 +80,7 @@ class DigitSplit:
         """
         seed = tf.constant(TEST_SEED, tf.int64)
         batches = self._batches(self._batch_maker(), tf.range(len(self)), seed, batch_size)
-        return batches.prefetch(tf.data.AUTOTUNE)
+        return ahead(batches)
 
     def test_centers(self) -> np.ndarray:
         """`digit_centers` of all digits, [N, 2], in the images of `test_batches`."""
