@@ -35,7 +35,6 @@ def run_script(main: Callable[[list[str]], None], stopped: str = "stopped") -> N
 
     def guarded(arguments: list[str]) -> None:
         try:
-            _import_tensorflow()
             main(arguments)
         except UserError as error:
             _end(str(error))
@@ -46,8 +45,11 @@ def run_script(main: Callable[[list[str]], None], stopped: str = "stopped") -> N
     app.run(guarded, flags_parser=parse)
 
 
-def _import_tensorflow() -> None:
-    """Imports TensorFlow without the lines that it writes before it reads its log level."""
+def import_tensorflow() -> None:
+    """Imports TensorFlow without the lines that it writes before it reads its log level.
+
+    A script calls it after what it can check without: the import takes seconds.
+    """
     sys.stderr.flush()
     kept = os.dup(2)
     with open(os.devnull, "w") as nowhere:

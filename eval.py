@@ -3,7 +3,7 @@
 from absl import flags as absl_flags
 
 import flags
-from errors import run_script
+from errors import import_tensorflow, run_script
 
 absl_flags.DEFINE_string("run_dir", None, "Folder of the run.", required=True)
 absl_flags.DEFINE_enum("split", "test", ("test", "validation"), "Images to evaluate on.")
@@ -14,6 +14,7 @@ def main(arguments: list[str]) -> None:
     """Evaluates, and prints the model's row beside the baselines'."""
     flags.reject_positional(arguments)
     values = absl_flags.FLAGS
+    import_tensorflow()
     from evaluation.evaluate import comparison, evaluate
     from run_folder import RunFolder
 

@@ -4,7 +4,7 @@ from absl import flags as absl_flags
 from absl import logging
 
 import flags
-from errors import run_script
+from errors import import_tensorflow, run_script
 
 absl_flags.DEFINE_string("run_dir", None, "Folder of the run.", required=True)
 absl_flags.DEFINE_string("output", None, "Folder to write; must not exist.", required=True)
@@ -19,6 +19,7 @@ def main(arguments: list[str]) -> None:
     """Exports, and says how to use what was written."""
     flags.reject_positional(arguments)
     values = absl_flags.FLAGS
+    import_tensorflow()
     import exported
 
     logging.set_verbosity(logging.WARNING)  # TensorFlow tells of every file that it writes

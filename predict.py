@@ -5,7 +5,7 @@ import sys
 
 from absl import flags
 
-from errors import UserError, run_script
+from errors import UserError, import_tensorflow, run_script
 
 flags.DEFINE_string("run_dir", None, "Folder of the run whose best network predicts.")
 flags.DEFINE_string("model", None, "Exported model that predicts, in place of --run_dir.")
@@ -22,6 +22,7 @@ def main(arguments: list[str]) -> None:
         raise UserError("give either --run_dir or --model, to say which network predicts")
     if not images:
         raise UserError("no images are given: name their files after the flags")
+    import_tensorflow()
     from exported import open_exported
     from prediction import predict
     from serving import open_run

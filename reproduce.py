@@ -12,7 +12,7 @@ from functools import partial
 from absl import flags as absl_flags
 
 import flags
-from errors import UserError, run_script
+from errors import UserError, import_tensorflow, run_script
 from experiments import FIGURES, PAPERS, TABLES
 from files import user_path
 from reproduction.recipe import Recipe, define_flags, train_flag_names
@@ -48,6 +48,7 @@ def main(arguments: list[str]) -> None:
     values = absl_flags.FLAGS
     flags.reject_positional(arguments)
     _check(values)
+    import_tensorflow()
     epochs = values.epochs if values["epochs"].present else None
     recipe = Recipe.parse(values.train_flags, epochs, values.data_dir, values.runs_dir)
     from reproduction import listing

@@ -4,7 +4,7 @@ from absl import flags as absl_flags
 
 import flags
 from configuration import resolve, unused_flags
-from errors import run_script
+from errors import import_tensorflow, run_script
 
 flags.define_data()
 flags.define_network()
@@ -16,6 +16,7 @@ absl_flags.adopt_module_key_flags(flags)  # so that --help lists them
 def main(arguments: list[str]) -> None:
     """Resolves the flags and trains."""
     flags.reject_positional(arguments)
+    import_tensorflow()
     config = resolve()
     if unused := unused_flags(config):
         told = ", ".join(f"--{name}" for name in unused)

@@ -3,13 +3,14 @@
 from absl import flags as absl_flags
 
 import flags
-from errors import run_script
+from errors import import_tensorflow, run_script
 
 
 def main(arguments: list[str]) -> None:
     """Writes `<run>/test/svm.json`, and prints both accuracies."""
     flags.reject_positional(arguments)
     values = absl_flags.FLAGS
+    import_tensorflow()
     from reproduction.svm import evaluate_svm
     from run_folder import RunFolder
 

@@ -2,14 +2,17 @@
 
 import os
 import sys
+from functools import partial
 
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 if os.environ.get("KERAS_BACKEND") == "jax":
     # JAX compiles each small operation by itself: without optimising, a network is ready in a
-    # fifth of the time.
-    os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+    # fifth of the time, and by the older code generator in two thirds of that.
+    os.environ.setdefault(
+        "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +23,7 @@ def float32_afterwards():
         keras.config.set_dtype_policy("float32")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="class")
 def eagerly():
     """Trains without graphs: a few steps are over before a graph of them would be traced."""
     import tensorflow as tf
@@ -44,3 +47,13 @@ def data(tmp_path_factory):
 def environment(tmp_path_factory):
     """Of commands that keep prepared copies to themselves."""
     return os.environ | {"TFDS_DATA_DIR": str(tmp_path_factory.mktemp("tfds"))}
+
+
+@pytest.fixture
+def small_room(tmp_path, monkeypatch):
+    """Has the room rendered in a few images: all 576 take half a minute."""
+    from data import synthetic
+
+    few = {"train_sequences": 2, "test_sequences": 1, "frames_per_sequence": 2}
+    monkeypatch.setattr(synthetic, "write_room", partial(synthetic.write_room, **few))
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))

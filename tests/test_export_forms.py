@@ -47,10 +47,9 @@ def test_what_is_exported_equals_the_live_network(run, exported):
     assert_equal(open_exported(exported)(IMAGES), live)
 
 
-def test_litert_alone_takes_a_prepared_image(run, tmp_path):
+@pytest.mark.parametrize("exported", ["litert"], indirect=True)
+def test_litert_alone_takes_a_prepared_image(run, exported):
     """As a program would that has nothing else: no operation of TensorFlow's is in it."""
-    exported = tmp_path / "exported"
-    export_litert(run.path, exported)
     interpreter = tf.lite.Interpreter(str(exported / "model.tflite"))
     answer = interpreter.get_signature_runner("serving_default")
     image = crops(IMAGES[:1], 64).numpy()
@@ -64,9 +63,8 @@ def test_litert_alone_takes_a_prepared_image(run, tmp_path):
     assert_equal(answer(images=image), open_run(run.path)(IMAGES[:1]))
 
 
-def test_onnx_runtime_alone_takes_prepared_images(run, tmp_path):
-    exported = tmp_path / "exported"
-    export_onnx(run.path, exported)
+@pytest.mark.parametrize("exported", ["onnx"], indirect=True)
+def test_onnx_runtime_alone_takes_prepared_images(run, exported):
     session = onnxruntime.InferenceSession(str(exported / "model.onnx"))
     (taken,) = session.get_inputs()
     description = json.loads((exported / "model.json").read_text())
@@ -95,21 +93,22 @@ def test_predict_reads_it(exported, tmp_path):
     assert len(row.split(",")) == len(header.split(","))
 
 
-@both
-@pytest.mark.parametrize("model", ["posenet", "lstm_posenet"])
-def test_other_localisers(model, export, tmp_path):
-    run = make_run(tmp_path / "run", model=model)
-    export(run.path, tmp_path / "exported")
-    assert_equal(open_exported(tmp_path / "exported")(IMAGES), open_run(run.path)(IMAGES))
+@pytest.fixture(scope="module", params=["posenet", "lstm_posenet", "scene"])
+def other(request, tmp_path_factory):
+    """Another network's run, and what it answers."""
+    path = tmp_path_factory.mktemp("other") / request.param
+    scene = request.param == "scene"
+    run = make_scene_run(path) if scene else make_run(path, model=request.param)
+    return run, open_run(run.path)(IMAGES)
 
 
 @both
-def test_a_scene_network(export, tmp_path):
-    run = make_scene_run(tmp_path / "run")
+def test_other_networks(other, export, tmp_path):
+    run, live = other
     export(run.path, tmp_path / "exported")
     exported = open_exported(tmp_path / "exported")
-    assert exported.description["task"] == "scene"
-    assert_equal(exported(IMAGES), open_run(run.path)(IMAGES))
+    assert exported.description["task"] == run.config["task"]
+    assert_equal(exported(IMAGES), live)
 
 
 @both

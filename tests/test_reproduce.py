@@ -16,11 +16,15 @@ import pytest
 from evaluation.evaluate import evaluate
 from experiments import FIGURES, PLACES, TABLES
 from reproduction import pictures, svm
+from reproduction.definitions import Column, Row
 from reproduction.recipe import Recipe
+from reproduction.request import Request
+from reproduction.results import measured
 from reproduction.runs import experiments_of, figure_experiments, make_run
 from tests.data import writers
 from tests.data.mnist_writers import write_keras_file
-from tests.reproduction.runs import TINY, plan_of, pose_metrics, pretend
+from tests.reproduction.runs import TINY, pretend
+from tests.runs import weights_in
 from training import train
 
 ROOT = Path(__file__).parents[1]
@@ -35,6 +39,7 @@ EVALUATED = {
 LIKE = {"scenes15": "mit67", "mnist_translated_100": "mnist_translated_60",
         "mnist_cluttered_100": "mnist_cluttered_60"}  # fmt: skip
 TINY_DIGITS = ("--batch_size=50", "--verbose=0", "--validation_fraction=0")
+EPOCHS = 40  # of the command that is killed, after two of them
 
 
 def kinds_of(experiments):
@@ -92,6 +97,9 @@ def test_every_table_and_figure_starts(experiment, every_layout, eagerly):
         if run.svm:
             assert 0 <= svm.evaluate_svm(trained)["accuracy"] <= 1
         assert run.state == "done"
+        place = experiment.place
+        value, _ = measured(run, Row(place.title, place), Column("", experiment.model))
+        assert np.isfinite(value).all()
         for kind in ("frequencies", "attention"):
             problem = pictures.picture(kind, run, run.path / f"{kind}.png")
             assert (problem is None) == (experiment.model == "joint_attention")
@@ -104,38 +112,37 @@ def epochs_of(run_dir):
 
 def numbers(output):
     """The CSV without the time that it took."""
-    lines = (output / "table-5.7-office.csv").read_text().splitlines()
+    lines = (output / "table-ram-28.csv").read_text().splitlines()
     return [line for line in lines if "training_minutes" not in line]
 
 
 def test_a_killed_command_goes_on_and_makes_the_same_table(tmp_path):
-    """All runs of the table but one, of the shallowest layer, are there already."""
-    writers.write_seven_scenes(tmp_path / "7scenes", "office")
+    """All runs of the table but one, of the smallest network, are there already.
+
+    The unbroken run is made in this process, and its table of what is done.
+    """
+    write_keras_file(tmp_path)
     words = [
-        sys.executable, "reproduce.py", "--table=5.7", "--scenes=office", "--epochs=4",
-        f"--data_dir={tmp_path}", f"--train_flags={shlex.join(TINY)}",
+        sys.executable, "reproduce.py", "--table=ram-28", f"--epochs={EPOCHS}",
+        f"--data_dir={tmp_path}", f"--train_flags={shlex.join(TINY_DIGITS)}",
+        f"--runs_dir={tmp_path / 'broken'}", f"--output={tmp_path / 'broken-results'}",
     ]  # fmt: skip
-    process = {"cwd": ROOT, "env": os.environ | {"TFDS_DATA_DIR": str(tmp_path / "tfds")}}
-    captured = process | {"capture_output": True, "text": True}
     trained = {}
-    for name in ("unbroken", "broken"):
-        recipe = Recipe(TINY, 4, str(tmp_path), str(tmp_path / name))
-        for run in plan_of("5.7", recipe, scenes={"office"})[1].values():
-            if run.config["layers"] == ["3b"]:
+    for name in ("broken", "unbroken"):
+        recipe = Recipe(TINY_DIGITS, EPOCHS, str(tmp_path), str(tmp_path / name))
+        request = Request.make(["ram-28"], [], [], 1, recipe)
+        for run in request.plan.values():
+            if run.experiment.model == "convolutional":
                 trained[name] = run
             else:
-                pretend(run, pose_metrics(0.4, 8.0))
+                pretend(run, {"error_percent": 1.5, "accuracy": 0.985})
 
-    def flags_of(name):
-        return [f"--runs_dir={tmp_path / name}", f"--output={tmp_path / name}-results"]
-
-    unbroken = subprocess.run([*words, *flags_of("unbroken")], **captured)
-    assert unbroken.returncode == 0, unbroken.stderr
-    assert "run 1 of 1" in unbroken.stdout
+    evaluate(train(trained["unbroken"].config), "test")
     assert trained["unbroken"].state == "done"
+    request.write("", tmp_path / "unbroken-results")
 
     killed = subprocess.Popen(
-        [*words, *flags_of("broken")], **process, start_new_session=True,
+        words, cwd=ROOT, start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     deadline = time.monotonic() + 300
@@ -147,10 +154,16 @@ def test_a_killed_command_goes_on_and_makes_the_same_table(tmp_path):
     killed.wait()
     assert trained["broken"].state == "broken off"
 
-    resumed = subprocess.run([*words, *flags_of("broken")], **captured)
+    resumed = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
     assert resumed.returncode == 0, resumed.stderr
+    assert "run 1 of 1" in resumed.stdout
     assert "goes on after epoch" in resumed.stdout
     assert numbers(tmp_path / "broken-results") == numbers(tmp_path / "unbroken-results")
+    # So few digits could be told alike by other weights.
+    first, second = (weights_in(run.folder.weights("last")) for run in trained.values())
+    assert first.keys() == second.keys()
+    for name, value in first.items():
+        np.testing.assert_array_equal(second[name], value, err_msg=name)
 
 
 @pytest.mark.parametrize(

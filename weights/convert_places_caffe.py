@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from absl import flags as absl_flags
 
 import flags
-from errors import UserError, run_script
+from errors import UserError, import_tensorflow, run_script
 from files import user_path
 
 NAMES = ("places205", "places365", "imagenet")
@@ -78,6 +78,7 @@ def convert(
         raise UserError("give one of --input=FILE and --run_dir=RUN")
     if bool(output) == bool(name):
         raise UserError(f"give one of --output=FILE and --name={'|'.join(NAMES)}")
+    import_tensorflow()
     from weights import conversion, store
 
     target = user_path(output) if output else store.named_path(name)

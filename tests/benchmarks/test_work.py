@@ -50,7 +50,7 @@ def test_a_fit_does_one_epoch_a_turn_and_its_errors_are_told():
         turns.epoch()
 
 
-def test_a_run_answers_alike_with_both_trunks(tmp_path):
+def test_a_run_answers_alike_with_both_trunks(tmp_path, small_room):
     run = make_run(tmp_path / "run")
     settings = dataclasses.replace(SMALL, run_dir=str(run.path))
     for case in GROUPS["depth"].cases:
