@@ -55,7 +55,7 @@ def predict(
     task = description["task"]
     if overlays and not LOOKS & description["outputs"].keys():
         raise UserError(f"--overlays: {description['model']} has no attention to draw")
-    pictures = overlay_paths(images, user_path(overlays)) if overlays else {}
+    pictures = overlay_paths(images, _folder(overlays)) if overlays else {}
     gates = description["outputs"].get("layer_gates")
     steps = gates["shape"][1] if gates else 0
     with _rows_to(output) as file:
@@ -64,6 +64,8 @@ def predict(
         writer.writerow(["image", *COLUMNS[task], *spread, *layer_columns(steps)])
         done = 0
         for names, batch in batches(images, skip_bad, task):
+            if task == "digit":
+                _tell_dark_on_white(names, batch)
             outputs = predictor(batch)
             layers = [()] * len(names)
             if gates:
@@ -171,6 +173,27 @@ def _picture(image: np.ndarray, outputs: dict[str, np.ndarray], description: dic
     return style.pixels(
         path_figure(image[..., 0], outputs["locations"], size, scales, [""], answers)
     )
+
+
+def _tell_dark_on_white(names: list[str], batch: np.ndarray) -> None:
+    """Says on stderr which images of digits, uint8 [b, H, W, 3], are not as those trained on."""
+    for name, image in zip(names, batch, strict=True):
+        if image.mean() > 127:
+            print(
+                f"{name} is mostly bright, the network has learned white digits on black: "
+                "invert the image",
+                file=sys.stderr,
+            )
+
+
+def _folder(overlays: str) -> Path:
+    folder = user_path(overlays)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = "it is a file" if folder.exists() else error.strerror
+        raise UserError(f"--overlays={overlays} cannot be written: {reason}") from error
+    return folder
 
 
 def _rows_to(output: str | None):

@@ -1,6 +1,7 @@
 """The folder that holds all that a run was and gave."""
 
 import contextlib
+import errno
 import fcntl
 import json
 import math
@@ -64,26 +65,33 @@ class RunFolder:
             UserError: The folder cannot be written, holds something else, or a run of other flags.
         """
         path = Path(config["run_dir"])
+        begun = cls._begun(path)
         config = config | {"versions": _versions(), "git_revision": _git_revision()}
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-            begun = (path / "config.json").exists()
-            if config["mixed_precision"] == "auto":
-                began = cls.open(path).config["mixed_precision"] if begun else best_precision()
-                config["mixed_precision"] = began
-            if not begun:
-                if any(path.iterdir()):
-                    raise UserError(f"{path} is not empty and holds no run: give another --run_dir")
+        if config["mixed_precision"] == "auto":
+            config["mixed_precision"] = (
+                begun.config["mixed_precision"] if begun else best_precision()
+            )
+        if not begun:
+            try:
+                path.mkdir(parents=True, exist_ok=True)
                 _write_json(path / "config.json", config)
-        except OSError as error:
-            reason = error.strerror or error
-            raise UserError(f"--run_dir={path} cannot be written: {reason}") from error
+            except OSError as error:
+                raise _unwritable(path, error) from error
         run = cls.open(path)
         run._require_same(config)
         if run.config.get("data_dir") != config["data_dir"]:  # the same images, at another place
             run.config["data_dir"] = config["data_dir"]
             _write_json(path / "config.json", run.config)
         return run
+
+    @classmethod
+    def check(cls, config: dict) -> None:
+        """Refuses what `create` would, as far as the flags tell: before the data are prepared."""
+        path = Path(config["run_dir"])
+        if begun := cls._begun(path):
+            if config["mixed_precision"] == "auto":
+                config = config | {"mixed_precision": begun.config["mixed_precision"]}
+            begun._require_same(config)
 
     @classmethod
     def open(cls, path: str | Path) -> "RunFolder":
@@ -144,6 +152,23 @@ class RunFolder:
         except OSError as error:
             raise UserError(f"{folder} cannot be written: {error.strerror}") from error
         return folder
+
+    @classmethod
+    def _begun(cls, path: Path) -> "RunFolder | None":
+        """The run that is in `path`; None where one can be begun."""
+        try:
+            if (path / "config.json").exists():
+                return cls.open(path)
+            if path.exists() and any(path.iterdir()):
+                raise UserError(f"{path} is not empty and holds no run: give another --run_dir")
+            there = next(place for place in (path, *path.parents) if place.exists())
+            if not there.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, f"{there} is a file")
+            if not os.access(there, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        except OSError as error:
+            raise _unwritable(path, error) from error
+        return None
 
     def _require_same(self, config: dict) -> None:
         # A file of weights is known by its content, wherever it lies now.
@@ -230,6 +255,10 @@ def load_weights(task: Task, path: Path) -> None:
             f"{path} does not fit {task.network.__class__.__name__} as config.json has it, "
             f"or is broken ({reason}): it must be a checkpoint of this very run"
         ) from error
+
+
+def _unwritable(path: Path, error: OSError) -> UserError:
+    return UserError(f"--run_dir={path} cannot be written: {error.strerror or error}")
 
 
 def _require_known(config: object) -> None:

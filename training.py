@@ -35,6 +35,8 @@ def train(config: dict) -> RunFolder:
     Raises:
         UserError: Data or run folder cannot be used, or another process is at work in the folder.
     """
+    RunFolder.check(config)
+    start = open_pretrained(config["pretrained"]) if config.get("pretrained") else None
     source = open_source(config, config["data_dir"])
     training, validation = source.train_and_validation(
         config.get("validation_fraction", 0.0), config.get("validation_sequences")
@@ -44,7 +46,6 @@ def train(config: dict) -> RunFolder:
             f"--early_stopping={config['early_stopping']} needs held-out sequences: "
             "the scene has too few, or --validation_fraction=0"
         )
-    start = open_pretrained(config["pretrained"]) if config.get("pretrained") else None
     if config.get("cached_crops"):
         require_space(config, training, validation)
     keras.utils.set_random_seed(config["seed"])  # from here on: the same heads on any start

@@ -253,6 +253,18 @@ class TestAfterTraining:
         other = sentence(again, "--model=posenet", "--layers=3a,3b,4e,5b")
         assert "--model=joint_attention, not posenet" in other
 
+    def test_what_flags_tell_is_told_before_the_data_are_read(self, again, scene, tmp_path):
+        shutil.rmtree(scene)
+        (tmp_path / "file").write_text("")
+        for flag, words in {
+            "--beta=7": "beta=120.0",
+            f"--run_dir={tmp_path / 'file/run'}": "is a file",
+            f"--run_dir={tmp_path}": "not empty",
+            f"--pretrained={tmp_path / 'file'}": "file",
+        }.items():
+            text = sentence(again, flag)
+            assert words in text and scene.name not in text, text
+
     def test_other_images(self, again, scene):
         (scene / "TrainSplit.txt").write_text("sequence1\n")
         assert "other images" in sentence(again)

@@ -12,6 +12,7 @@ from errors import UserError
 from evaluation import digits
 from evaluation.evaluate import comparison, evaluate
 from exported import export_litert, export_onnx, export_saved_model, open_exported
+from prediction import predict
 from report.glimpse_figures import PATH
 from reproduction.recipe import resolve
 from run_folder import RunFolder, build_task
@@ -229,6 +230,19 @@ def test_predictions_live_and_exported_are_those_of_the_evaluation(ram, tmp_path
         ]
         shares = [float(row["probability"]) for row in rows]
         np.testing.assert_allclose(answers.max(1), shares, rtol=1e-4)
+
+
+def test_dark_digits_on_white_are_told(ram, tmp_path, capsys):
+    digit = np.zeros((28, 28), np.uint8)
+    digit[4:24, 12:16] = 255
+    names = [str(tmp_path / name) for name in ("as_trained_on.png", "dark.png")]
+    for name, image in zip(names, (digit, 255 - digit), strict=True):
+        Image.fromarray(image).save(name)
+    predict(open_run(ram[0].path), names)
+    told = capsys.readouterr()
+    assert len(told.out.splitlines()) == 3
+    assert told.err.startswith(f"{names[1]} is mostly bright")
+    assert told.err.count("\n") == 1
 
 
 def test_predict_reads_image_files(ram, tmp_path):

@@ -184,11 +184,19 @@ def test_a_scene_network_without_gates_or_maps(tmp_path, photographs, capsys):
         predict(googlenet, photographs, overlays=str(tmp_path / "pictures"))
 
 
-@pytest.mark.parametrize("option", ["output", "overlays"])
-def test_places_that_cannot_be_written(localizer, photographs, tmp_path, option):
+@pytest.mark.parametrize(
+    ("option", "place", "reason"),
+    [
+        ("output", "file/x", "Not a"),
+        ("overlays", "file/x", "Not a"),
+        ("overlays", "file", "a file"),
+    ],
+)
+def test_places_that_cannot_be_written(localizer, photographs, tmp_path, option, place, reason):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match=f"--{option}.*{tmp_path}/file/x.*cannot be written"):
-        predict(localizer, photographs[:1], **{option: str(tmp_path / "file/x")})
+    words = f"--{option}={tmp_path}/{place} cannot be written: .*{reason}"
+    with pytest.raises(UserError, match=words):
+        predict(localizer, photographs[:1], **{option: f"{tmp_path}/{place}"})
 
 
 def test_a_folder_that_is_no_export(run):

@@ -28,7 +28,7 @@ from tests.runs import weights_in
 from training import train
 
 ROOT = Path(__file__).parents[1]
-# Layouts differ in training already, and the command that is killed evaluates the other models.
+# Layouts differ in training already, and models of a kind are evaluated alike.
 EVALUATED = {
     ("joint_attention", "7scenes"), ("layer_attention", "7scenes"), ("bayesian_posenet", "7scenes"),
     ("joint_attention", "mit67"), ("googlenet", "mit67"), ("convolutional", "mnist"),
