@@ -87,7 +87,7 @@ def resolve() -> dict:
         UserError: A value that cannot be used, or two that do not go together.
     """
     config = {flag.name: flag.value for flag in FLAGS.flags_by_module_dict()["flags"]}
-    from data.catalog import require_dataset
+    from data.catalog import focal_length, require_dataset
     from flag_checks import check
 
     dataset = require_dataset(config["dataset"])
@@ -101,8 +101,9 @@ def resolve() -> dict:
     if config["steps"] is None:
         config["steps"] = DEFAULT_STEPS.get(config["task"])
     if config["focal_length"] is None:
-        known = config["scene"] in dataset.scenes
-        config["focal_length"] = dataset.focal_length if known else 0.0
+        config["focal_length"] = focal_length(
+            config["dataset"], config["scene"], config["data_dir"]
+        )
     if config["mixed_precision"] == "auto" and config["task"] not in ("pose", "scene"):
         config["mixed_precision"] = "none"
     if config["mirror"] is None:

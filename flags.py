@@ -20,8 +20,8 @@ def define_data() -> None:
     flags.DEFINE_string(
         "dataset",
         "synthetic",
-        "Camera poses: synthetic, 7scenes, cambridge, tum_lsi. Indoor scenes: mit67, scenes15. "
-        "Digits: mnist, mnist_translated_60, mnist_cluttered_60, mnist_translated_100 or "
+        "Camera poses: synthetic, 7scenes, cambridge, tum_lsi, colmap. Indoor scenes: mit67, "
+        "scenes15. Digits: mnist, mnist_translated_60, mnist_cluttered_60, mnist_translated_100 or "
         "mnist_cluttered_100. A game: catch.",
     )
     flags.DEFINE_string("scene", None, "Scene of the data set, such as redkitchen.")
@@ -29,8 +29,8 @@ def define_data() -> None:
         "data_dir",
         None,
         "Root with one folder per data set in its original layout (7scenes/, cambridge/, "
-        "tum_lsi/, mit67/, scenes15/, mnist/); without it, data are downloaded where the licence "
-        "allows.",
+        "tum_lsi/, colmap/, mit67/, scenes15/, mnist/); without it, data are downloaded where the "
+        "licence allows.",
     )
     flags.DEFINE_bool("skip_bad", False, "Count and skip bad frames instead of stopping.")
     flags.DEFINE_integer(

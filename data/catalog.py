@@ -28,6 +28,8 @@ import tensorflow_datasets as tfds
 from data import ray_caster, room, synthetic
 from data.cambridge_landmarks import cambridge_landmarks_dataset_builder as cambridge_landmarks
 from data.cambridge_landmarks import reader as cambridge_landmarks_reader
+from data.colmap import colmap_dataset_builder as colmap
+from data.colmap import reader as colmap_reader
 from data.indoor_scenes import reader as indoor_scenes_reader
 from data.mit67 import mit67_dataset_builder as mit67
 from data.mnist.variants import VARIANTS
@@ -52,7 +54,8 @@ class Dataset:
     Attributes:
         folder: Its folder under --data_dir; empty for the synthetic data set.
         scenes: The scenes that it comes with.
-        reader: Module with `read_split` and `source_files` for its layout.
+        reader: Module with `read_split` and `source_files` for its layout, and `focal_length` where
+            its files tell.
         builder: Its TFDS builder.
         own_scenes: Whether --data_dir may hold scenes of the user's own in the same layout.
         task: What its images are for: `pose`, where the camera stood, or `scene`, what kind of
@@ -96,6 +99,7 @@ DATASETS = {
         cambridge_landmarks.Builder,
     ),
     "tum_lsi": Dataset("tum_lsi", tum_lsi.SCENES, tum_lsi_reader, tum_lsi.Builder),
+    "colmap": Dataset("colmap", (), colmap_reader, colmap.Builder, own_scenes=True),
     "mit67": Dataset("mit67", mit67.SCENES, indoor_scenes_reader, mit67.Builder, task="scene"),
     "scenes15": Dataset(
         "scenes15", scenes15.SCENES, indoor_scenes_reader, scenes15.Builder, task="scene"
@@ -115,8 +119,8 @@ def prepare(
 
     Args:
         dataset: A name in `DATASETS`.
-        scene: A scene of the data set; for 7-Scenes also any folder in its layout under
-            `<data_dir>/7scenes`.
+        scene: A scene of the data set; for 7-Scenes and COLMAP also any folder in its layout under
+            `<data_dir>/7scenes` and `<data_dir>/colmap`.
         data_dir: Root that holds one folder per data set, each in its original layout; it is only
             read. None downloads the scene. The synthetic data set takes no notice of it.
         skip_bad: Whether bad entries are counted and logged instead of ending the preparation.
@@ -156,6 +160,22 @@ def fingerprint(entry: Dataset, scene_dir: Path, skip_bad: bool) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 
+def focal_length(dataset: str, scene: str, data_dir: str | None) -> float:
+    """Of a scene's camera, in units of the images' short side; 0 where nothing tells.
+
+    Raises:
+        UserError: The files that tell are bad.
+    """
+    entry = require_dataset(dataset)
+    if scene in entry.scenes:
+        return entry.focal_length
+    if data_dir and hasattr(entry.reader, "focal_length"):
+        return entry.reader.focal_length(
+            entry.builder.scene_dir(_local_root(dataset, scene, data_dir), scene)
+        )
+    return 0.0
+
+
 def require_dataset(name: str) -> Dataset:
     """Returns the data set `name`.
 
@@ -170,10 +190,10 @@ def require_dataset(name: str) -> Dataset:
 def _require_scene(dataset: str, scene: str) -> None:
     entry = DATASETS[dataset]
     if scene not in entry.scenes:
-        own = f", or put your own in <data_dir>/{entry.folder}/{scene}" if entry.own_scenes else ""
-        raise UserError(
-            f"--scene={scene} is not in {dataset}: choose one of {', '.join(entry.scenes)}{own}"
-        )
+        choices = [f"choose one of {', '.join(entry.scenes)}"] if entry.scenes else []
+        if entry.own_scenes:
+            choices.append(f"put your own in <data_dir>/{entry.folder}/{scene}")
+        raise UserError(f"--scene={scene} is not in {dataset}: {', or '.join(choices)}")
 
 
 def _local_root(dataset: str, scene: str, data_dir: str) -> Path:

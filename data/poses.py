@@ -98,6 +98,20 @@ def pose_from_world_to_camera_quaternion(centre: np.ndarray, quaternion: np.ndar
     return _pose(centre, _rotation(quaternion).inv())
 
 
+def pose_from_world_to_camera(quaternion: np.ndarray, translation: np.ndarray) -> np.ndarray:
+    """Returns the pose [7] of a camera whose axes see a point p of the world at R p + t.
+
+    Args:
+        quaternion: [4] of R.
+        translation: [3] t (m).
+
+    Raises:
+        ValueError: A value is not finite, or the quaternion has norm 0.
+    """
+    camera_to_world = _rotation(quaternion).inv()
+    return _pose(-camera_to_world.apply(translation), camera_to_world)
+
+
 def _pose(centre: np.ndarray, camera_to_world: Rotation) -> np.ndarray:
     centre = np.asarray(centre, dtype=np.float64)
     if not np.all(np.isfinite(centre)):

@@ -87,6 +87,36 @@ def write_cambridge(
     return folder
 
 
+def write_colmap(
+    root: Path,
+    scene: str = "flat",
+    names: Sequence[str] = ("a/1.png", "a/2.png", "b/1.png", "b/two words.png"),
+    test: Sequence[str] = ("b",),
+    size: tuple[int, int] = (80, 60),
+) -> Path:
+    """Writes `root/scene`, the last image first, each second without points; image n is camera n.
+
+    Returns the folder.
+    """
+    folder = root / scene
+    lines = [
+        "# Image list with two lines of data per image:",
+        "#   POINTS2D[] as (X, Y, POINT3D_ID)",
+    ]
+    for index, name in reversed(list(enumerate(names))):
+        write_image(folder / "images" / name, size, seed=index)
+        world_to_camera = np.linalg.inv(camera_to_world(index))
+        rotation = Rotation.from_matrix(world_to_camera[:3, :3]).as_quat(scalar_first=True)
+        values = " ".join(f"{x:.12g}" for x in (*rotation, *world_to_camera[:3, 3]))
+        lines += [f"{index + 1} {values} {1 + index % 2} {name}", "4.5 6.5 -1 7 8 12" * (index % 2)]
+    (folder / "images.txt").write_text("\n".join(lines) + "\n")
+    (folder / "cameras.txt").write_text(
+        "# Camera list\n1 SIMPLE_RADIAL 80 60 72 40 30 0.01\n2 PINHOLE 60 80 66 67 30 40\n"
+    )
+    (folder / "test.txt").write_text("".join(f"{name}\n" for name in test))
+    return folder
+
+
 def tum_lsi_pose(image_id: str, index: int) -> str:
     """Returns the <pose> element of an image with camera `index`; every second has w < 0."""
     matrix = camera_to_world(index)

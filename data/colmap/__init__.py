@@ -1,0 +1,1 @@
+"""Photographs of one's own, whose poses COLMAP has found."""
