@@ -89,6 +89,9 @@ def _check(values: absl_flags.FlagValues) -> None:
         raise UserError(f"--paper={unknown[0]} is unknown: choose {', '.join(PAPERS)}")
     if values.seeds < 1:
         raise UserError(f"--seeds={values.seeds} must be at least 1: it is the number of seeds")
+    for name in ("scenes", "columns", "dry_run", "train", "output"):
+        if values.list and values[name].present:
+            raise UserError(f"--list takes no notice of --{name}: leave one of them out")
     for name in sorted(train_flag_names() - {"data_dir", "epochs"}):
         if values[name].present:
             raise UserError(

@@ -171,6 +171,7 @@ def test_a_killed_command_goes_on_and_makes_the_same_table(tmp_path):
     [
         (["--table=5.1", "--seeds=0"], "--seeds=0"),
         (["--table=5.1", "--image_size=96"], "--train_flags"),
+        (["--list", "--scenes=chess"], "--list takes no notice of --scenes"),
         (["--table=5.1", "--data_dir=/nowhere"], "nothing can be run: /nowhere/cambridge/"),
     ],
 )
