@@ -103,7 +103,7 @@ def focal_length(scene_dir: Path) -> float:
         if camera not in lengths:
             raise UserError(f"{images}, line {entry.line}: {path} has no camera {camera}")
         found.append(lengths[camera])
-    return round(float(np.median(found)), 6) if found else 0.0
+    return round(float(np.median(found)), 6)
 
 
 def source_files(scene_dir: Path) -> list[Path]:
