@@ -191,8 +191,8 @@ def define_training() -> None:
     flags.DEFINE_float("beta", None, "Weight of orientation (5.1); the default is the scene's.")
     flags.DEFINE_float("auxiliary_weight", 0.3, "Of the auxiliary predictions' losses in training.")
     flags.DEFINE_float(
-        "layer_auxiliary_weight", None, "Of the losses of what each of an attention network's "
-        "--layers predicts by itself; default auxiliary_weight.",
+        "layer_auxiliary_weight", None, "Of the mean of the losses of what each of an "
+        "attention network's --layers predicts by itself; default auxiliary_weight.",
     )  # fmt: skip
     flags.DEFINE_float(
         "attention_weight",
@@ -200,12 +200,12 @@ def define_training() -> None:
         "Of the attention penalty (4.2: alpha; the thesis gives no value).",
     )
     flags.DEFINE_float(
-        "balance_weight", 0.1, "Of the penalty on layers that the gate selects more often than "
-        "others, over a batch and all steps; 0: none, as in the thesis.",
+        "balance_weight", 0.0, "Of the penalty on layers that the gate selects more often than "
+        "others, over a batch and all steps (the thesis has none).",
     )  # fmt: skip
     flags.DEFINE_float(
         "compute_penalty", 0.0, "Of the share of the trunk, 0 to 1, that the deepest of an image's "
-        "layers needs: an exported network runs no deeper. Best with --balance_weight=0.",
+        "layers needs: an exported network runs no deeper.",
     )  # fmt: skip
     flags.DEFINE_float("temperature_start", 2.0, "Of the layer gate, first epoch (4.3: tau).")
     flags.DEFINE_float("temperature_end", 0.5, "Of the layer gate, last epoch.")

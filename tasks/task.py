@@ -62,15 +62,17 @@ class Task(keras.Model):
     """A network with the loss and the metrics of what it is trained for, ready for `fit`.
 
     The loss is that of the prediction, plus `auxiliary_weight` times that of each auxiliary
-    prediction, plus `attention_weight` times the attention penalty, plus `balance_weight` times the
-    imbalance of the layer gate, plus `compute_penalty` times the share of the trunk that the gate
-    is expected to need, plus the layers' own penalties.
+    prediction, plus `layer_auxiliary_weight` times the mean of those from one layer each, plus
+    `attention_weight` times the attention penalty, plus `balance_weight` times the imbalance of the
+    layer gate, plus `compute_penalty` times the share of the trunk that the gate is expected to
+    need, plus the layers' own penalties.
 
     Args:
         network: Returns a dictionary with `prediction`, see `models`.
         auxiliary_weight: Of each auxiliary prediction; 0.3 in GoogLeNet and PoseNet.
-        layer_auxiliary_weight: Of those from one layer of an attention network each, the output
-            `auxiliary_by_layer`; None: as of the others.
+        layer_auxiliary_weight: Of the mean of those from one layer of an attention network each,
+            the output `auxiliary_by_layer`; None: as of the others. The mean, so that more
+            layers to choose from do not take more of the trunk's training.
         attention_weight: alpha of equation 4.2, squared form.
         balance_weight: Of the layer gate's imbalance.
         compute_penalty: Of `expected_depth`.
@@ -97,10 +99,8 @@ class Task(keras.Model):
         self.network = network
         if layer_auxiliary_weight is None:
             layer_auxiliary_weight = auxiliary_weight
-        self.auxiliary_weights = {
-            "auxiliary": auxiliary_weight,
-            "auxiliary_by_layer": layer_auxiliary_weight,
-        }
+        self.auxiliary_weight = auxiliary_weight
+        self.layer_auxiliary_weight = layer_auxiliary_weight
         self.attention_weight = attention_weight
         self.balance_weight = balance_weight
         self.compute_penalty = compute_penalty
@@ -139,9 +139,12 @@ class Task(keras.Model):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         loss = self.prediction_loss(y, y_pred[self.prediction])
-        for name, weight in self.auxiliary_weights.items():
-            for predicted in y_pred.get(name, ()):
-                loss = loss + weight * self.prediction_loss(y, predicted)
+        for predicted in y_pred.get("auxiliary", ()):
+            loss = loss + self.auxiliary_weight * self.prediction_loss(y, predicted)
+        by_layer = y_pred.get("auxiliary_by_layer", ())
+        for predicted in by_layer:
+            weight = self.layer_auxiliary_weight / len(by_layer)
+            loss = loss + weight * self.prediction_loss(y, predicted)
         if self.attention_weight and "attention" in y_pred:
             loss = loss + self.attention_weight * attention_penalty(y_pred["attention"])
         if self.balance_weight and "layer_gates" in y_pred:
@@ -188,8 +191,8 @@ class Task(keras.Model):
         return {
             **super().get_config(),
             "network": keras.saving.serialize_keras_object(self.network),
-            "auxiliary_weight": self.auxiliary_weights["auxiliary"],
-            "layer_auxiliary_weight": self.auxiliary_weights["auxiliary_by_layer"],
+            "auxiliary_weight": self.auxiliary_weight,
+            "layer_auxiliary_weight": self.layer_auxiliary_weight,
             "attention_weight": self.attention_weight,
             "balance_weight": self.balance_weight,
             "compute_penalty": self.compute_penalty,

@@ -40,11 +40,12 @@ def test_loss_is_cross_entropy_and_auxiliary_logits_count_with_their_weight():
     assert metrics == pytest.approx({"cross_entropy": BY_HAND, "accuracy": 0.5}, rel=1e-5)
 
 
-@pytest.mark.parametrize(("weights", "expected"), [((0.3,), 1.9), ((0.3, 0.1), 1.5)])
+@pytest.mark.parametrize(("weights", "expected"), [((0.3,), 1.45), ((0.3, 0.1), 1.35)])
 def test_what_layers_predict_by_themselves_may_have_a_weight_of_its_own(weights, expected):
     names = ("auxiliary_weight", "layer_auxiliary_weight")
     task = made_task(**dict(zip(names, weights, strict=False)))
-    outputs = {"logits": LOGITS, "auxiliary": [LOGITS], "auxiliary_by_layer": [LOGITS, LOGITS]}
+    right = 100 * np.eye(3, dtype=np.float32)[LABELS]  # a loss of 0: the mean of both is half
+    outputs = {"logits": LOGITS, "auxiliary": [LOGITS], "auxiliary_by_layer": [LOGITS, right]}
     for each in (task, SceneTask.from_config(task.get_config())):
         loss = each.compute_loss(y=LABELS, y_pred=outputs)
         assert float(loss) == pytest.approx(expected * BY_HAND, rel=1e-5)
