@@ -192,7 +192,8 @@ def define_training() -> None:
     flags.DEFINE_float("auxiliary_weight", 0.3, "Of the auxiliary predictions' losses in training.")
     flags.DEFINE_float(
         "layer_auxiliary_weight", None, "Of the mean of the losses of what each of an "
-        "attention network's --layers predicts by itself; default auxiliary_weight.",
+        "attention network's --layers predicts by itself, as often as it is selected; default "
+        "auxiliary_weight.",
     )  # fmt: skip
     flags.DEFINE_float(
         "attention_weight",

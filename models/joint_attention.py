@@ -30,9 +30,10 @@ class JointAttention(keras.Model):
     normalisation, ReLU) so that one layer can stand in for another.
 
     Each step answers by one dense layer on its hidden state and its glimpse, both averaged over
-    space; the network's answer is the mean of the T answers. That is the thesis's one dense layer
-    on all hidden states (4.5), with the glimpses added, and with each step's part held to the
-    answer by itself: alone, the recurrent part learns a small training set by heart.
+    space, with weights of its own for the glimpses of each layer; the network's answer is the mean
+    of the T answers. That is the thesis's one dense layer on all hidden states (4.5), with the
+    glimpses added, and with each step's part held to the answer by itself: alone, the recurrent
+    part learns a small training set by heart.
 
     Args:
         steps: Recurrent steps, T.
@@ -160,7 +161,7 @@ class JointAttention(keras.Model):
             self.where.build(feature_shape, hidden_shape)
         self.cell.build(feature_shape)
         for head in self.step_heads:
-            head.build((None, hidden + depth))
+            head.build((None, hidden + len(self.candidates) * depth))
         for head in self.auxiliary_heads:
             head.build((None, depth))
 
@@ -214,7 +215,7 @@ class JointAttention(keras.Model):
                 glimpse, where = self.where(glimpse, hidden)
                 attention.append(where)
             hidden, cell = self.cell(glimpse, hidden, cell)
-            seen = ops.concatenate([pool(hidden), pool(glimpse)], axis=-1)
+            seen = ops.concatenate([pool(hidden), by_layer(pool(glimpse), gate)], axis=-1)
             answers.append(head(self.dropout(seen, training=training), training=training))
         outputs = {self.prediction: self._mean(answers, training)}
         if self.gate:
@@ -241,3 +242,14 @@ class JointAttention(keras.Model):
 def pool(maps):
     """Mean over space, in float32: maps [B, H, W, C] to [B, C]."""
     return ops.mean(ops.cast(maps, "float32"), axis=(1, 2))
+
+
+def by_layer(seen, gate):
+    """A glimpse's averages [B, D] where a dense layer's weights for its layer are: [B, L D].
+
+    With a one-hot row of the gate [B, L] the other layers' parts are zero. Without a gate there is
+    one layer: as they are.
+    """
+    if gate is None:
+        return seen
+    return ops.reshape(gate[:, :, None] * seen[:, None, :], (-1, gate.shape[-1] * seen.shape[-1]))

@@ -31,6 +31,17 @@ def layer_imbalance(layer_gates):
     return ops.mean(ops.square(1.0 - frequency.shape[0] * frequency))
 
 
+def weighted_by_use(losses, outputs):
+    """Mean of L losses, one a layer, weighted by how often the gate selects the layer, a scalar.
+
+    Where there is no gate all layers count alike. The weights have no gradient.
+    """
+    if "layer_gates" not in outputs:
+        return ops.mean(losses)
+    used = ops.mean(outputs["layer_gates"], axis=(0, 1))
+    return ops.sum(ops.stop_gradient(used) * losses)
+
+
 def expected_depth(layer_gates, shares):
     """Mean over the batch of how much of the trunk the steps' deepest layer needs, a scalar.
 
@@ -62,17 +73,17 @@ class Task(keras.Model):
     """A network with the loss and the metrics of what it is trained for, ready for `fit`.
 
     The loss is that of the prediction, plus `auxiliary_weight` times that of each auxiliary
-    prediction, plus `layer_auxiliary_weight` times the mean of those from one layer each, plus
-    `attention_weight` times the attention penalty, plus `balance_weight` times the imbalance of the
-    layer gate, plus `compute_penalty` times the share of the trunk that the gate is expected to
-    need, plus the layers' own penalties.
+    prediction, plus `layer_auxiliary_weight` times the mean of those from one layer each (see
+    `weighted_by_use`), plus `attention_weight` times the attention penalty, plus `balance_weight`
+    times the imbalance of the layer gate, plus `compute_penalty` times the share of the trunk that
+    the gate is expected to need, plus the layers' own penalties.
 
     Args:
         network: Returns a dictionary with `prediction`, see `models`.
         auxiliary_weight: Of each auxiliary prediction; 0.3 in GoogLeNet and PoseNet.
         layer_auxiliary_weight: Of the mean of those from one layer of an attention network each,
-            the output `auxiliary_by_layer`; None: as of the others. The mean, so that more
-            layers to choose from do not take more of the trunk's training.
+            the output `auxiliary_by_layer`; None: as of the others. A layer that the gate leaves
+            alone is not trained for its own sake: that would cost the others.
         attention_weight: alpha of equation 4.2, squared form.
         balance_weight: Of the layer gate's imbalance.
         compute_penalty: Of `expected_depth`.
@@ -141,10 +152,9 @@ class Task(keras.Model):
         loss = self.prediction_loss(y, y_pred[self.prediction])
         for predicted in y_pred.get("auxiliary", ()):
             loss = loss + self.auxiliary_weight * self.prediction_loss(y, predicted)
-        by_layer = y_pred.get("auxiliary_by_layer", ())
-        for predicted in by_layer:
-            weight = self.layer_auxiliary_weight / len(by_layer)
-            loss = loss + weight * self.prediction_loss(y, predicted)
+        if by_layer := y_pred.get("auxiliary_by_layer"):
+            losses = ops.stack([self.prediction_loss(y, predicted) for predicted in by_layer])
+            loss = loss + self.layer_auxiliary_weight * weighted_by_use(losses, y_pred)
         if self.attention_weight and "attention" in y_pred:
             loss = loss + self.attention_weight * attention_penalty(y_pred["attention"])
         if self.balance_weight and "layer_gates" in y_pred:

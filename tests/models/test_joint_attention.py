@@ -49,7 +49,7 @@ def test_parameters_of_the_default_network():
         "spatial_attention": 96 * (86 + 9 * 85 + 25 * 85) + 256 + 256 * (1 + 9 + 25),
         # Kernels 1, 3, 5 and 7 with 24 channels for each of 4 gates; 3 peepholes, 2 states.
         "conv_lstm": (256 + 96) * 96 * (1 + 9 + 25 + 49) + 4 * 96 + 5 * 7 * 7 * 96,
-        "step_heads": 3 * ((96 + 256) * 7 + 7),
+        "step_heads": 3 * ((96 + 3 * 256) * 7 + 7),
         "auxiliary_heads": 3 * (256 * 7 + 7),
     }
     found = {
@@ -62,7 +62,7 @@ def test_parameters_of_the_default_network():
         "auxiliary_heads": sum(head.count_params() for head in network.auxiliary_heads),
     }
     assert found == parts
-    assert network.count_params() == sum(parts.values()) == 9_746_400
+    assert network.count_params() == sum(parts.values()) == 9_757_152
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 4])
@@ -145,6 +145,20 @@ def test_the_answer_is_the_mean_of_the_steps_answers(classes):
     if classes is None:
         mean[:, 3:] /= np.linalg.norm(mean[:, 3:], axis=1, keepdims=True)
     np.testing.assert_allclose(answer, mean, rtol=1e-5, atol=1e-6)
+
+
+def test_a_step_reads_each_layer_with_weights_of_their_own():
+    network = small(steps=1)
+    network.gate.score.set_weights([np.zeros((3, 2)), np.array([1.0, 0.0])])  # the first
+    (before,) = numpy_outputs(network(images())["pose"])
+    kernel, bias = network.step_heads[0].regress.get_weights()
+    hidden, depth = SMALL["hidden"], SMALL["depth"]
+    for layer, changed in ((0, True), (1, False)):
+        moved = kernel.copy()
+        moved[hidden + layer * depth : hidden + (layer + 1) * depth] += 1
+        network.step_heads[0].regress.set_weights([moved, bias])
+        (after,) = numpy_outputs(network(images())["pose"])
+        assert (np.abs(after - before).max() > 1e-3) == changed
 
 
 def test_steps_that_say_one_rotation_by_opposite_quaternions_do_not_cancel():

@@ -51,6 +51,17 @@ def test_what_layers_predict_by_themselves_may_have_a_weight_of_its_own(weights,
         assert float(loss) == pytest.approx(expected * BY_HAND, rel=1e-5)
 
 
+def test_what_a_layer_predicts_by_itself_counts_as_often_as_it_is_selected():
+    task = made_task(layer_auxiliary_weight=0.4)
+    gates = np.array([[[1, 0], [1, 0]], [[1, 0], [0, 1]]], np.float32)
+    task._update_trackers = lambda *_: None
+    right = 100 * np.eye(3, dtype=np.float32)[LABELS]
+    for by_layer, expected in (([LOGITS, right], 1.3), ([right, LOGITS], 1.1)):
+        outputs = {"logits": LOGITS, "layer_gates": gates, "auxiliary_by_layer": by_layer}
+        loss = task.compute_loss(y=LABELS, y_pred=outputs)
+        assert float(loss) == pytest.approx(expected * BY_HAND, rel=1e-5)
+
+
 def test_fit_learns_the_colour_of_a_class():
     rng = np.random.default_rng(0)
     labels = np.arange(60, dtype=np.int32) % 3
