@@ -33,7 +33,7 @@ def test_attention(steps):
     gate = 4 * 3 + 3 * 2
     where = 4 * 9 * (4 * 6 + 6)
     cell = 4 * 9 * (6 + 4) * 4 * 4
-    answer = (6 + 4) * 7
+    answer = (2 * 6 + 4) * 7  # each layer has its part
     expected = adapters + steps * (gate + where + cell + answer)
     assert attention_multiply_adds(network) == expected
     down_to = trunk_multiply_adds(network.trunk, 64)
