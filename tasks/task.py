@@ -83,7 +83,7 @@ class Task(keras.Model):
         auxiliary_weight: Of each auxiliary prediction; 0.3 in GoogLeNet and PoseNet.
         layer_auxiliary_weight: Of the mean of those from one layer of an attention network each,
             the output `auxiliary_by_layer`; None: as of the others. A layer that the gate leaves
-            alone is not trained for its own sake: that would cost the others.
+            alone is not trained for its own sake.
         attention_weight: alpha of equation 4.2, squared form.
         balance_weight: Of the layer gate's imbalance.
         compute_penalty: Of `expected_depth`.

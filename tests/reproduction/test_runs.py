@@ -190,8 +190,8 @@ def test_what_differs_from_the_thesis_is_told():
     found = differences([config])
     assert "l2 0 (0.0002)" in found
     assert "balance_weight 0.1 (0)" in found
-    posenet = ["--dataset=7scenes", "--scene=stairs", "--model=posenet", "--balance_weight=0.1"]
-    posenet = resolve(posenet)
+    arguments = ["--dataset=7scenes", "--scene=stairs", "--model=posenet", "--balance_weight=0.1"]
+    posenet = resolve(arguments)
     assert not any(text.startswith("balance_weight") for text in differences([posenet]))
     assert "image_size 96 (224)" in found
     assert "beta on 7scenes 10 (120 to 750)" in found
