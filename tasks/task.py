@@ -31,14 +31,14 @@ def layer_imbalance(layer_gates):
     return ops.mean(ops.square(1.0 - frequency.shape[0] * frequency))
 
 
-def weighted_by_use(losses, outputs):
+def weighted_by_use(losses, layer_gates=None):
     """Mean of L losses, one a layer, weighted by how often the gate selects the layer, a scalar.
 
-    Where there is no gate all layers count alike. The weights have no gradient.
+    Without gates [B, T, L] all layers count alike. The weights have no gradient.
     """
-    if "layer_gates" not in outputs:
+    if layer_gates is None:
         return ops.mean(losses)
-    used = ops.mean(outputs["layer_gates"], axis=(0, 1))
+    used = ops.mean(layer_gates, axis=(0, 1))
     return ops.sum(ops.stop_gradient(used) * losses)
 
 
@@ -154,7 +154,8 @@ class Task(keras.Model):
             loss = loss + self.auxiliary_weight * self.prediction_loss(y, predicted)
         if by_layer := y_pred.get("auxiliary_by_layer"):
             losses = ops.stack([self.prediction_loss(y, predicted) for predicted in by_layer])
-            loss = loss + self.layer_auxiliary_weight * weighted_by_use(losses, y_pred)
+            by_use = weighted_by_use(losses, y_pred.get("layer_gates"))
+            loss = loss + self.layer_auxiliary_weight * by_use
         if self.attention_weight and "attention" in y_pred:
             loss = loss + self.attention_weight * attention_penalty(y_pred["attention"])
         if self.balance_weight and "layer_gates" in y_pred:
