@@ -112,6 +112,8 @@ def resolve() -> dict:
         from weights.store import resolve as find_weights
 
         config["pretrained"] = os.path.abspath(find_weights(config["pretrained"]))
+    if config["validation_sequences"]:  # a set, whose order is that of the run's record
+        config["validation_sequences"] = sorted(set(config["validation_sequences"]))
     if config["grid"] is None:
         config["grid"] = max(1, config["image_size"] // 32)
     run_dir = config["run_dir"] or "runs/{dataset}-{scene}-{model}".format(**config)

@@ -1,4 +1,4 @@
-"""Every flag, once: its default, its unit, and where in the thesis it comes from.
+"""Every flag of training, once: its default, its unit, and where in the thesis it comes from.
 
 What a flag is that is not given and whose default depends on others: `configuration`.
 """

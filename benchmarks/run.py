@@ -15,6 +15,7 @@ from benchmarks.document import write_results
 from benchmarks.rounds import measure
 from benchmarks.settings import Settings
 from errors import UserError, run_script
+from flags import reject_positional
 
 flags.DEFINE_list("only", [], f"Groups to measure, of {', '.join(GROUPS)}. Default: all.")
 flags.DEFINE_integer("rounds", 5, "Of each group.", lower_bound=1)
@@ -29,8 +30,7 @@ flags.DEFINE_string("output", "results", "Folder for benchmarks.csv and benchmar
 
 def main(arguments: list[str]) -> None:
     """Measures the groups one after the other, and writes what there is after each."""
-    if len(arguments) > 1:
-        raise UserError(f"{arguments[1]} is no flag: flags are written --name=value, see --help")
+    reject_positional(arguments)
     values = flags.FLAGS
     settings = Settings(
         values.image_size, values.batch_size, values.steps, values.grid, values.threads,

@@ -8,6 +8,7 @@ import hashlib
 import os
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -26,7 +27,11 @@ from data.poses import mean_pose
 from data.preparation import PreparedScene
 from errors import UserError
 
-CACHE_SHARE = 0.25  # of the machine's memory, at the most, for decoded images
+CACHE_SHARE = 0.25  # of the memory there is, at the most, for decoded images
+CONTAINER_LIMITS = (  # bytes, or "max"; of control groups, versions 2 and 1
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
 
 
 @dataclass(frozen=True)
@@ -151,13 +156,19 @@ class Split:
     def _fits_memory(self) -> bool:
         first = next(iter(self.examples.map(self._decoder()).take(1)))
         needed = int(np.prod(first["image"].shape)) * len(self)
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        fits = needed < CACHE_SHARE * memory
+        fits = needed < CACHE_SHARE * memory_bytes()
         logging.info(
             "%d decoded images take %.2f GB: %s", len(self), needed / 1e9,
             "kept in memory" if fits else "decoded anew each epoch",
         )  # fmt: skip
         return fits
+
+
+def memory_bytes() -> int:
+    """The machine's memory, or what its container allows where that is less."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limits = [path.read_text().strip() for path in CONTAINER_LIMITS if path.is_file()]
+    return min([memory, *(int(limit) for limit in limits if limit.isdigit())])
 
 
 def load_split(

@@ -172,6 +172,12 @@ def test_a_fraction_means_nothing_beside_names_to_hold_out():
     assert resolved()["validation_fraction"] == 0.1
 
 
+def test_sequences_to_hold_out_are_a_set():
+    """Else a run that is broken off would be told to be one on other images."""
+    named = resolved("--dataset=7scenes", "--scene=chess", "--validation_sequences=b10,b2,b10")
+    assert named["validation_sequences"] == ["b10", "b2"]
+
+
 def test_sequences_to_hold_out_that_there_are_not(on_scene):
     text = sentence(on_scene, "--validation_sequences=seq-01,seq-02")
     assert "seq-02 is no training sequence: choose among seq-01, seq-03" in text

@@ -11,8 +11,6 @@ from models.auxiliary_head import AUXILIARY_TAPS
 from models.googlenet import TAPS
 from weights.layer_names import LAYER_NAMES, tap_name
 
-LARGEST_DIFFERENCE = 1e-4  # between two runtimes, as a part of a map's largest value
-
 Maps = dict[str, np.ndarray]
 
 

@@ -12,7 +12,7 @@ from data.crops import (
     short_side,
     turned,
 )
-from data.pipeline import held_out, load_split
+from data.pipeline import held_out, load_split, memory_bytes
 from data.poses import matrix_from_quaternion, orientation_error_deg
 from tests.data.writers import camera_to_world, write_seven_scenes
 
@@ -49,6 +49,16 @@ def test_only_the_named_sequences_are_read(training):
 def test_sequences_without_images_are_refused(scene):
     with pytest.raises(ValueError, match="seq-99"):
         load_split(scene, "train", SIZE, ["seq-99"])
+
+
+def test_a_container_may_have_less_memory_than_its_machine(tmp_path, monkeypatch):
+    limit = tmp_path / "memory.max"
+    monkeypatch.setattr("data.pipeline.CONTAINER_LIMITS", (tmp_path / "none", limit))
+    of_machine = memory_bytes()
+    assert of_machine > 2**28
+    for text, expected in (("max\n", of_machine), ("1000\n", 1000), (f"{2**62}\n", of_machine)):
+        limit.write_text(text)
+        assert memory_bytes() == expected
 
 
 def test_every_epoch_has_each_image_once_in_an_order_of_its_own(training):
