@@ -31,8 +31,8 @@ def evaluate(run: RunFolder, split: str, data_dir: str | None = None) -> dict:
     print(f"evaluating {len(tested)} examples of {run.config['scene']} ({split})")
     outputs = network.predict(tested.test_batches(task.BATCH))
     metrics = task.metrics(run.config, tested, outputs)
-    if hasattr(task, "work"):
-        metrics |= task.work(network, run.config["image_size"], outputs)
+    if hasattr(task, "gate_metrics"):
+        metrics |= task.gate_metrics(network, run.config["image_size"], outputs)
     aside = run.config["validation_sequences"]
     reference = source.load("train", [name for name in source.sequences if name not in aside])
     metrics["baselines"] = task.baselines(run.config, network, tested, reference, outputs)

@@ -10,6 +10,7 @@ from PIL import Image
 
 from data.pipeline import Split
 from models.multiply_adds import attention_multiply_adds, trunk_multiply_adds
+from report.attention_figures import layer_frequencies
 from tasks.results import chosen_layers, image_file_name
 
 BATCH = 40
@@ -32,12 +33,15 @@ def describe(network: keras.Model, *splits: Split) -> list[np.ndarray]:
     return [model.predict(split.test_batches(BATCH)) for split in splits]
 
 
-def work(network: keras.Model, side: int, outputs: dict[str, np.ndarray]) -> dict[str, float]:
-    """What metrics.json says about the work for images of `side` pixels, in GFLOP an image.
+def gate_metrics(network: keras.Model, side: int, outputs: dict[str, np.ndarray]) -> dict:
+    """What metrics.json says about the layers that gates select. Nothing without gates.
 
-    `gflop_per_image` is the mean with a trunk that runs only down to the deepest layer that an
-    image's gates select, `gflop_per_image_full` with one that always runs to its end. Those of
-    convolutions and dense layers are counted, two a multiply-add. Nothing without gates.
+    `layer_shares`: of the images, those for which a step takes a layer; a list of T for each layer.
+
+    The work for an image of `side` pixels, in GFLOP: `gflop_per_image` is the mean with a trunk
+    that runs only down to the deepest layer that an image's gates select, `gflop_per_image_full`
+    with one that always runs to its end. Those of convolutions and dense layers are counted, two a
+    multiply-add.
     """
     if "layer_gates" not in outputs:
         return {}
@@ -45,7 +49,9 @@ def work(network: keras.Model, side: int, outputs: dict[str, np.ndarray]) -> dic
     counts = np.array([down_to[tap] for tap in network.candidates])
     asked = outputs["layer_gates"].max(axis=1) * counts
     behind = attention_multiply_adds(network)
+    shares = layer_frequencies(outputs["layer_gates"]).T.tolist()
     return {
+        "layer_shares": dict(zip(network.candidates, shares, strict=True)),
         "gflop_per_image": 2e-9 * float(asked.max(axis=1).mean() + behind),
         "gflop_per_image_full": 2e-9 * float(counts.max() + behind),
     }

@@ -7,11 +7,11 @@ import numpy as np
 
 from data.pipeline import Split
 from evaluation import photographs
-from evaluation.photographs import BATCH, work
+from evaluation.photographs import BATCH, gate_metrics
 from report.pose_report import write_report
 from tasks import pose_results
 
-__all__ = ["BATCH", "baselines", "metrics", "table", "work", "write", "write_report"]
+__all__ = ["BATCH", "baselines", "gate_metrics", "metrics", "table", "write", "write_report"]
 
 
 def metrics(config: dict, tested: Split, outputs: dict[str, np.ndarray]) -> dict:
@@ -21,6 +21,9 @@ def metrics(config: dict, tested: Split, outputs: dict[str, np.ndarray]) -> dict
         found["uncertainty"] = pose_results.uncertainty_metrics(
             tested.targets, outputs["pose"], outputs["uncertainty"]
         )
+    found["by_sequence"] = pose_results.medians_by_sequence(
+        tested.targets, outputs["pose"], tested.sequence_of
+    )
     return found
 
 

@@ -8,11 +8,11 @@ import numpy as np
 from data.pipeline import Split
 from errors import UserError
 from evaluation import photographs
-from evaluation.photographs import BATCH, work
+from evaluation.photographs import BATCH, gate_metrics
 from report.scene_report import write_report
 from tasks import scene_results
 
-__all__ = ["BATCH", "baselines", "metrics", "table", "work", "write", "write_report"]
+__all__ = ["BATCH", "baselines", "gate_metrics", "metrics", "table", "write", "write_report"]
 
 
 def metrics(config: dict, tested: Split, outputs: dict[str, np.ndarray]) -> dict:
