@@ -215,8 +215,8 @@ def define_training() -> None:
         "layers to one sampled layer; 0 samples from the start.",
     )  # fmt: skip
     flags.DEFINE_float(
-        "quiet_fraction", 0.2, "Last part of the epochs in which the gate chooses without noise, "
-        "as in testing; before it the noise fades. 0 keeps it, as the thesis does.",
+        "quiet_fraction", 0.0, "Last part of the epochs in which the gate chooses without noise; "
+        "before it the noise fades. 0 keeps it, as the thesis does: noise holds choices apart.",
     )  # fmt: skip
     flags.DEFINE_integer("early_stopping", 0, "Epochs without a better validation; 0 never stops.")
     flags.DEFINE_enum(

@@ -24,8 +24,8 @@ class LayerGate(layers.Layer):
         softness: Scalar weight in 0..1 that is not trained. Training rows are
             softness * softmax(logits) + (1 - softness) * the sampled row: at 1 every layer
             receives a gradient, at 0 (where it must end) only the chosen one.
-        noise: Scale of the Gumbel noise, not trained. At 0, where it ought to end, training takes
-            the layers that testing will take.
+        noise: Scale of the Gumbel noise, not trained. At 0 training takes the layers that testing
+            will take, by margins that may be small.
 
     Reference: thesis, sections 4.3 and 4.3.1, equations 4.3 and 4.4; Jang et al. 2017.
     """

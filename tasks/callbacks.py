@@ -34,9 +34,9 @@ class GateSchedule(keras.callbacks.Callback):
 
     For the first `soft_fraction` of the epochs the gate also passes, linearly, from a mixture of
     all layers to one sampled layer: the straight-through gradient alone reaches only the chosen
-    layer, too little for a trunk that starts from random weights. After it the gate's noise fades,
-    linearly, and is gone for the last `quiet_fraction` of the epochs: a gate that is still
-    undecided would otherwise take layers in training that it never takes in testing.
+    layer, too little for a trunk that starts from random weights. After it the gate's noise may
+    fade, linearly, to be gone for the last `quiet_fraction` of the epochs: the gate then takes the
+    layers that it takes in testing, but nothing widens the margins between them any more.
 
     Args:
         gate: The `LayerGate`.
