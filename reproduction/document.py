@@ -80,7 +80,8 @@ def write_figure(
 
 def heading(runs: Sequence[Run], seeds: int, command: str) -> list[str]:
     """What was run: command, seeds, versions, hours, and what differs from the thesis."""
-    configs = [config for run in runs if (config := _config(run))]
+    records = {run: config for run in runs if (config := _config(run))}
+    configs = list(records.values())
     lines = [f"    {command}", ""]
     if seeds > 1:
         lines.append(
@@ -105,9 +106,14 @@ def heading(runs: Sequence[Run], seeds: int, command: str) -> list[str]:
     )
     if any(run.experiment.place.task == "digit" for run in runs):
         return [*lines, f"Epochs: {epochs}. What differs from the paper stands in the README."]
+    # Records of older revisions also hold flags that count for nothing in their network.
+    used = [
+        {name: config[name] for name in config.keys() & run.config.keys()}
+        for run, config in records.items()
+    ]
     lines += [
         f"Epochs: {epochs} (the thesis gives no number). What else of the recipe differs from the "
-        f"thesis, its value in brackets: {'; '.join(differences(configs)) or 'nothing'}. What "
+        f"thesis, its value in brackets: {'; '.join(differences(used)) or 'nothing'}. What "
         "differs in the network stands in the README.",
     ]
     return lines

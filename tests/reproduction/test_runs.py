@@ -13,7 +13,7 @@ import pytest
 import flags
 from errors import UserError
 from experiments import FIGURES, TABLES
-from reproduction import listing
+from reproduction import document, listing
 from reproduction.recipe import Recipe, define_flags, differences, resolve, train_flag_names
 from reproduction.request import Request
 from reproduction.runs import digest_of, experiments_of, figure_experiments, make_run
@@ -197,6 +197,17 @@ def test_what_differs_from_the_thesis_is_told():
     assert "beta on 7scenes 10 (120 to 750)" in found
     assert "pretrained none (places205)" in found
     assert not any(text.startswith("batch_size") for text in found)
+
+
+def test_what_counts_for_nothing_in_a_recorded_network_is_not_told(recipe):
+    _, plan = plan_of("scenes15", recipe)
+    run = next(run for run in plan.values() if run.experiment.model == "googlenet")
+    run.config["balance_weight"] = 0.1  # as older revisions recorded it
+    pretend(run, scene_metrics(0.5))
+    del run.config["balance_weight"]
+    text = " ".join(document.heading([run], 1, "the command"))
+    assert "balance_weight" not in text
+    assert "image_size 32 (224)" in text
 
 
 def test_what_a_run_still_needs(recipe, tmp_path):
