@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from report import style
 
@@ -50,5 +51,14 @@ def _draw(axes: Axes, spread: np.ndarray, error: np.ndarray) -> None:
         markersize=4,
         label="median of each fifth of the images",
     )
-    axes.axline((1.0, 1.0), (10.0, 10.0), color=style.MUTED, linewidth=1, linestyle=":")
+    # The axes grow to hold the points that a line is given: these lie among the data.
+    low, high = float(np.min(spread)), 1.01 * float(np.max(spread))
+    axes.axline((low, low), (high, high), color=style.MUTED, linewidth=1, linestyle=":")
+    for axis, (least, most) in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
+        # Powers of ten alone would label a narrow axis once, or not at all.
+        decades = np.log10(most / least)
+        digits = (1, 2, 3, 5, 7) if decades < 1 else (1, 2, 5) if decades < 2 else (1,)
+        axis.set_major_locator(LogLocator(subs=digits))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_formatter(NullFormatter())
     axes.legend(frameon=False, fontsize=8, loc="upper left")
