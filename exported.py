@@ -22,7 +22,7 @@ from serving import (
     crops,
     crops_to_answers,
     describe,
-    load_float32,
+    open_network,
     photographs,
     photographs_to_answers,
     to_bytes,
@@ -46,7 +46,7 @@ def export_saved_model(run_dir: str | Path, output: str | Path) -> None:
     Raises:
         UserError: The run cannot be used, or `output` is not empty or cannot be written.
     """
-    run, network = load_float32(run_dir)
+    run, network = open_network(run_dir)
     with _new_folder(output) as folder:
         archive = keras.export.ExportArchive()
         answer = photographs_to_answers(run, network)
@@ -150,7 +150,7 @@ def open_litert(path: str | Path, threads: int | None = None) -> Callable[..., d
 
 
 def _load_without_draws(run_dir: str | Path) -> tuple[RunFolder, keras.Model]:
-    run, network = load_float32(run_dir)
+    run, network = open_network(run_dir)
     model = run.config["model"]
     if model == "bayesian_posenet" or (model == "ram" and run.config["location"] == "random"):
         raise UserError(

@@ -219,7 +219,10 @@ def input_shape(config: dict) -> tuple[int | None, ...]:
 
 
 def load_network(run: RunFolder, weights: str = "best") -> keras.Model:
-    """The trained network of a run, ready for `predict`.
+    """The trained network of a run, ready for `predict`, in float32 whatever it was trained in.
+
+    In half precision its answers would go by the processor, which rounds as it multiplies: a
+    recurrent network then looks elsewhere in some images.
 
     Raises:
         UserError: The run has no such checkpoint, or it belongs to another model.
@@ -230,7 +233,7 @@ def load_network(run: RunFolder, weights: str = "best") -> keras.Model:
         advice = "only a record of the run is kept here" if finished else "train for an epoch first"
         raise UserError(f"{path} is missing: {advice}")
     try:
-        task = build_task(run.config)
+        task = build_task(run.config | {"mixed_precision": "none"})
     except (LookupError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(

@@ -1,6 +1,5 @@
 """Networks as others call them: photographs of any size in, poses or classes out."""
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,7 +80,7 @@ def open_run(path: str | Path) -> Predictor:
     Raises:
         UserError: There is no run, or it has no usable checkpoint.
     """
-    run, network = load_float32(path)
+    run, network = open_network(path)
     answer = photographs_to_answers(run, network)
     serve = tf.function(answer, input_signature=[photographs("uint8")])
     return Predictor(serve, describe(run, network))
@@ -113,8 +112,8 @@ def describe(run: RunFolder, network: keras.Model) -> dict:
     return {**description, "layers": layers, "outputs": outputs}
 
 
-def load_float32(path: str | Path) -> tuple[RunFolder, keras.Model]:
-    """A run and its best network, in float32 whatever precision it trained in.
+def open_network(path: str | Path) -> tuple[RunFolder, keras.Model]:
+    """A run of images and its best network.
 
     Raises:
         UserError: There is no run of images, or it has no usable checkpoint.
@@ -122,7 +121,6 @@ def load_float32(path: str | Path) -> tuple[RunFolder, keras.Model]:
     run = RunFolder.open(path)
     if task_of(run) == "game":
         raise UserError(f"{path} is a player, not a model of images: eval.py lets it play")
-    run = dataclasses.replace(run, config=run.config | {"mixed_precision": "none"})
     return run, load_network(run)
 
 

@@ -18,7 +18,7 @@ from models.googlenet import GoogLeNet
 from models.multiply_adds import trunk_multiply_adds
 from reproduction.recipe import resolve
 from run_folder import RunFolder, build_task
-from serving import load_float32
+from serving import open_network
 from tasks.task import Task
 from training import compile_task
 
@@ -148,7 +148,7 @@ def answer(settings: Settings, on_demand: bool) -> Work:
         settings: `run_dir` names the run.
         on_demand: Whether the trunk runs only as deep as the gate asks.
     """
-    run, network = load_float32(settings.run_dir)
+    run, network = open_network(settings.run_dir)
     split = open_source(run.config, run.config["data_dir"]).load("test")
     images = itertools.cycle([batch for batch, _ in split.test_batches(1).take(TESTED)])
     call = tf.function(

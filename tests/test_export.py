@@ -1,7 +1,6 @@
 """An exported model is the live network with the preparation of its images, and nothing else."""
 
 import csv
-import dataclasses
 import json
 
 import keras
@@ -40,9 +39,8 @@ def model(exported):
 
 @pytest.fixture(scope="module")
 def network(run):
-    """The live network in float32, though the run trained in bfloat16."""
-    float32 = run.config | {"mixed_precision": "none"}
-    return load_network(dataclasses.replace(run, config=float32))
+    """The live network, of a run that trained in bfloat16."""
+    return load_network(run)
 
 
 @pytest.mark.parametrize(("height", "width"), [(480, 640), (700, 300), (256, 256), (40, 33)])
