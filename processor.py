@@ -22,6 +22,16 @@ def best_precision() -> str:
 
     With a GPU it is none: nothing was measured on one.
     """
+    return "bfloat16" if has_bfloat16() and not _has_gpu() else "none"
+
+
+def emulates(precision: str, cpuinfo: Path = CPUINFO) -> bool:
+    """Whether --mixed_precision=`precision` is known to be slower here than float32."""
+    slow = precision == "bfloat16" and cpuinfo.exists() and not has_bfloat16(cpuinfo)
+    return slow and not _has_gpu()
+
+
+def _has_gpu() -> bool:
     import tensorflow as tf
 
-    return "bfloat16" if has_bfloat16() and not tf.config.list_physical_devices("GPU") else "none"
+    return bool(tf.config.list_physical_devices("GPU"))

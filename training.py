@@ -17,6 +17,7 @@ from data.sources import AnySplit, Source, open_source
 from errors import UserError
 from feature_cache import cached_batches, discard, require_space
 from files import BROKEN_WEIGHTS
+from processor import emulates
 from report.attention_figures import attention_panel
 from run_folder import RunFolder, build_task, load_weights
 from tasks import callbacks
@@ -54,6 +55,11 @@ def train(config: dict) -> RunFolder:
         if (run.path / "finished.json").exists():
             return finish(run)
 
+        if emulates(run.config["mixed_precision"]):
+            print(
+                "--mixed_precision=bfloat16: this processor has no instructions for it and takes "
+                "many times as long as with none"
+            )
         steps_per_epoch = math.ceil(len(training) / config["batch_size"])
         task = build_task(run.config)
         if config.get("freeze"):

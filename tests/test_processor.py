@@ -3,7 +3,7 @@
 import pytest
 
 from errors import UserError
-from processor import has_bfloat16
+from processor import emulates, has_bfloat16
 from run_folder import RunFolder
 from tests.runs import resolved
 
@@ -25,6 +25,21 @@ def test_bfloat16_is_read_from_the_flags(text, expected, tmp_path):
 
 def test_a_machine_without_the_file_has_none(tmp_path):
     assert not has_bfloat16(tmp_path / "cpuinfo")
+
+
+@pytest.mark.parametrize(
+    ("precision", "text", "expected"),
+    [
+        ("bfloat16", "flags : fpu avx2\n", True),
+        ("bfloat16", "flags : fpu avx512_bf16\n", False),
+        ("bfloat16", None, False),  # not Linux: nothing is known
+        ("none", "flags : fpu avx2\n", False),
+    ],
+)
+def test_bfloat16_without_instructions_is_known_to_be_slow(precision, text, expected, tmp_path):
+    if text is not None:
+        (tmp_path / "cpuinfo").write_text(text)
+    assert emulates(precision, tmp_path / "cpuinfo") == expected
 
 
 @pytest.fixture
