@@ -75,7 +75,7 @@ def crops(images: tf.Tensor, image_size: int, task: str = "pose") -> tf.Tensor:
 
 
 def open_run(path: str | Path) -> Predictor:
-    """The best network of the run in `path`, in float32 whatever precision it trained in.
+    """The best network of the run in `path`.
 
     Raises:
         UserError: There is no run, or it has no usable checkpoint.
