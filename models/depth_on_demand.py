@@ -3,7 +3,6 @@
 from keras import ops
 
 from models.googlenet import CHANNELS, STRIDES, TAPS
-from models.layer_adapter import select
 
 
 def call_on_demand(network, images):
@@ -42,7 +41,7 @@ class _GrowingTrunk:
         self.deepest = ops.zeros((), "int32")  # rank
 
     def read(self, gate):
-        """The map [B, G, G, D] that a row of the gate [B, L] selects."""
+        """The L maps [B, G, G, D]: right for what this row of the gate [B, L] selects."""
         by_rank = ops.take(gate, self.columns, axis=-1)
         ranks = ops.sum(by_rank * ops.arange(len(self.taps), dtype=by_rank.dtype), axis=-1)
         asked = ops.cast(ops.max(ranks), "int32")
@@ -54,7 +53,7 @@ class _GrowingTrunk:
                 lambda rank=rank: self.computed[rank],
             )
         self.deepest = asked
-        return select([feature for _, feature in self.computed], by_rank)
+        return [self.computed[self.taps.index(tap)][1] for tap in self.network.candidates]
 
     def _continue(self, rank):
         before, tap = self.taps[rank - 1 : rank + 1]

@@ -184,7 +184,7 @@ class JointAttention(keras.Model):
             for tap, adapter in zip(self.candidates, self.adapters, strict=True)
         ]
         batch = ops.shape(features[0])[0]
-        outputs, answers = self.look(batch, lambda gate: select(features, gate), training)
+        outputs, answers = self.look(batch, lambda gate: features, training)
         if training:
             outputs["auxiliary"] = answers if self.steps > 1 else []
             outputs["auxiliary_by_layer"] = [
@@ -198,8 +198,8 @@ class JointAttention(keras.Model):
 
         Args:
             batch: B.
-            read: Takes a row of the gate [B, L], or None where there is no gate, to the map
-                [B, G, G, D] of the selected layer.
+            read: Takes a row of the gate [B, L], or None where there is no gate, to the L
+                candidates' maps [B, G, G, D]; those of which the row has nothing may be zeros.
             training: As in `call`.
 
         Returns:
@@ -210,12 +210,13 @@ class JointAttention(keras.Model):
         for head in self.step_heads:
             gate = self.gate(hidden, training=training) if self.gate else None
             gates.append(gate)
-            glimpse = read(gate)
+            features = read(gate)
+            glimpse, where = select(features, gate), None
             if self.where:
                 glimpse, where = self.where(glimpse, hidden)
                 attention.append(where)
             hidden, cell = self.cell(glimpse, hidden, cell)
-            seen = ops.concatenate([pool(hidden), by_layer(pool(glimpse), gate)], axis=-1)
+            seen = ops.concatenate([pool(hidden), by_layer(features, gate, where)], axis=-1)
             answers.append(head(self.dropout(seen, training=training), training=training))
         outputs = {self.prediction: self._mean(answers, training)}
         if self.gate:
@@ -239,17 +240,22 @@ class JointAttention(keras.Model):
         return {**super().get_config(), **self._config}
 
 
-def pool(maps):
-    """Mean over space, in float32: maps [B, H, W, C] to [B, C]."""
-    return ops.mean(ops.cast(maps, "float32"), axis=(1, 2))
+def pool(maps, attention=None):
+    """Mean over space, in float32: maps [B, H, W, C] to [B, C]; weighted by attention [B, H, W]."""
+    maps = ops.cast(maps, "float32")
+    if attention is None:
+        return ops.mean(maps, axis=(1, 2))
+    return ops.sum(attention[..., None] * maps, axis=(1, 2))
 
 
-def by_layer(seen, gate):
-    """A glimpse's averages [B, D] where a dense layer's weights for its layer are: [B, L D].
+def by_layer(features, gate, attention):
+    """What there is of each layer in a glimpse, averaged over space, side by side: [B, L D].
 
-    With a one-hot row of the gate [B, L] the other layers' parts are zero. Without a gate there is
-    one layer: as they are.
+    With a one-hot row of the gate [B, L] the other layers' parts are zero. They are averages of
+    the layers themselves, not of what was selected: so a mixture trains each layer's weights on
+    that layer, and the gate's gradient says what another layer would have answered by its own.
     """
-    if gate is None:
-        return seen
-    return ops.reshape(gate[:, :, None] * seen[:, None, :], (-1, gate.shape[-1] * seen.shape[-1]))
+    seen = [pool(feature, attention) for feature in features]
+    if gate is not None:
+        seen = [gate[:, index, None] * part for index, part in enumerate(seen)]
+    return ops.concatenate(seen, axis=-1)

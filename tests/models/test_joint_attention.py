@@ -1,5 +1,7 @@
 """Joint attention as a whole, on networks that end early and images of 32 pixels."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -159,6 +161,56 @@ def test_a_step_reads_each_layer_with_weights_of_their_own():
         network.step_heads[0].regress.set_weights([moved, bias])
         (after,) = numpy_outputs(network(images())["pose"])
         assert (np.abs(after - before).max() > 1e-3) == changed
+
+
+def heads_that_read_glimpses_only(network):
+    """Says what each layer makes of the images by itself: an array [L, B, 7]."""
+    hidden = SMALL["hidden"]
+    kernel, bias = network.step_heads[0].regress.get_weights()
+    kernel[:hidden] = 0
+    kernel[hidden:, :3] = np.random.default_rng(0).normal(size=(len(kernel) - hidden, 3))
+    network.step_heads[0].regress.set_weights([kernel, bias])
+    answers = []
+    for bias in np.eye(2):
+        network.gate.score.set_weights([np.zeros((3, 2)), 50 * bias])
+        answers += numpy_outputs(network(images())["pose"])
+    return np.stack(answers)
+
+
+def sampled_as_in_training(network):
+    """Outputs as in training, but for the normalisation: that is as outside it."""
+    maps = network.features(images()).values()
+    features = [adapter(m) for adapter, m in zip(network.adapters, maps, strict=True)]
+    outputs, _ = network.look(2, lambda gate: features, training=True)
+    return outputs
+
+
+def test_a_mixture_of_layers_mixes_what_each_answers_by_its_own_weights():
+    network = small(moved=False, steps=1, dropout=0.0)
+    by_itself = heads_that_read_glimpses_only(network)
+    network.gate.score.set_weights([np.zeros((3, 2)), np.log([0.3, 0.7])])
+    network.gate.softness.assign(1.0)
+    (found,) = numpy_outputs(sampled_as_in_training(network)["pose"])
+    mixed = 0.3 * by_itself[0] + 0.7 * by_itself[1]
+    assert np.abs(by_itself[0] - by_itself[1])[:, :3].min() > 1e-3
+    np.testing.assert_allclose(found[:, :3], mixed[:, :3], rtol=1e-4, atol=1e-5)
+
+
+def test_the_gate_learns_from_what_the_other_layer_would_have_answered():
+    network = small(moved=False, steps=1, dropout=0.0)
+    by_itself = heads_that_read_glimpses_only(network)
+    network.gate.score.set_weights([np.zeros((3, 2)), np.log([0.3, 0.7])])
+    network.gate.noise.assign(0.0)
+    score = network.gate.score.bias
+    for image, axis in itertools.product(range(2), range(3)):
+
+        def answer(image=image, axis=axis):
+            return sampled_as_in_training(network)["pose"][image, axis]
+
+        _, (found,) = gradients(answer, [score])
+        first, second = by_itself[:, image, axis]
+        slope = 0.3 * 0.7 * (first - second)
+        np.testing.assert_allclose(found, [slope, -slope], rtol=1e-3, atol=1e-6)
 
 
 def test_steps_that_say_one_rotation_by_opposite_quaternions_do_not_cancel():
