@@ -164,15 +164,15 @@ def test_a_step_reads_each_layer_with_weights_of_their_own():
 
 
 def heads_that_read_glimpses_only(network):
-    """Says what each layer makes of the images by itself: an array [L, B, 7]."""
+    """Has the first head read glimpses only; what each layer then answers by itself, [L, B, 7]."""
     hidden = SMALL["hidden"]
     kernel, bias = network.step_heads[0].regress.get_weights()
     kernel[:hidden] = 0
     kernel[hidden:, :3] = np.random.default_rng(0).normal(size=(len(kernel) - hidden, 3))
     network.step_heads[0].regress.set_weights([kernel, bias])
     answers = []
-    for bias in np.eye(2):
-        network.gate.score.set_weights([np.zeros((3, 2)), 50 * bias])
+    for chosen in np.eye(2):
+        network.gate.score.set_weights([np.zeros((3, 2)), 50 * chosen])
         answers += numpy_outputs(network(images())["pose"])
     return np.stack(answers)
 
