@@ -62,7 +62,7 @@ ATTENTION = (
 MAPS = ("attention", "activation", "mask_learning_rate_scale", "attention_weight")
 GATES = (
     "gate_embedding", "balance_weight", "compute_penalty", "temperature_start", "temperature_end",
-    "soft_fraction", "quiet_fraction",
+    "soft_fraction", "quiet_fraction", "settle_fraction",
 )  # fmt: skip
 SENSORS = ("glimpse_size", "scales", "core", "fusion")
 LOCATIONS = (
@@ -76,7 +76,7 @@ IMAGES = ("image_size", "l2")
 # What flags are that change nothing: a configuration does not have them then.
 OFF = {
     "layer_auxiliary_weight": None, "cached_crops": 0, "compute_penalty": 0.0,
-    "glimpse_weight": 0.0, "reinforce_core": False, "reward": "right",
+    "settle_fraction": 0.0, "glimpse_weight": 0.0, "reinforce_core": False, "reward": "right",
 }  # fmt: skip
 
 

@@ -16,7 +16,7 @@ LEAST = {
 }  # fmt: skip
 POSITIVE = ("learning_rate", "beta", "temperature_start", "temperature_end", "location_std")
 SEEDS = 2**32  # NumPy takes no others
-SHARES = ("validation_fraction", "dropout", "quiet_fraction")
+SHARES = ("validation_fraction", "dropout", "quiet_fraction", "settle_fraction")
 
 
 def check(config: dict) -> None:

@@ -218,6 +218,11 @@ def define_training() -> None:
         "quiet_fraction", 0.0, "Last part of the epochs in which the gate chooses without noise; "
         "before it the noise fades. 0 keeps it, as the thesis does: noise holds choices apart.",
     )  # fmt: skip
+    flags.DEFINE_float(
+        "settle_fraction", 0.0, "Part of the epochs after which each step keeps to one layer for "
+        "all images; steps are shared among layers as the gate has selected them until then, and "
+        "soft_fraction is no larger. 0 never settles, as in the thesis.",
+    )  # fmt: skip
     flags.DEFINE_integer("early_stopping", 0, "Epochs without a better validation; 0 never stops.")
     flags.DEFINE_enum(
         "mixed_precision", "auto", PRECISIONS, "Precision of the layers' work; gate, losses and "

@@ -240,16 +240,20 @@ def make_callbacks(
     run.weights("best").parent.mkdir(exist_ok=True)
     chosen = [callbacks.EpochSeconds(), callbacks.EpochSeeds(config["seed"])]
     if getattr(network, "gate", None):
+        settle = config.get("settle_fraction", 0.0)
         chosen.append(
             callbacks.GateSchedule(
                 network.gate,
                 config["epochs"],
                 config["temperature_start"],
                 config["temperature_end"],
-                config["soft_fraction"],
+                min(config["soft_fraction"], settle or 1.0),
                 config["quiet_fraction"],
             )
         )
+        if settle:
+            epochs = max(1, round(settle * config["epochs"]))
+            chosen.append(callbacks.SettleLayers(network, epochs))
     tensorboard = keras.callbacks.TensorBoard(str(run.path / "tensorboard"), write_graph=False)
     chosen += [history, tensorboard]
     if getattr(network, "where", None):

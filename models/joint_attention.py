@@ -57,6 +57,11 @@ class JointAttention(keras.Model):
         l2: Weight of the penalty on the sum of squares of each kernel; biases have none.
         seed: Of the gate's noise and of dropout.
 
+    Attributes:
+        plan: Integer weight [T] that is not trained: the candidate, by its number, that a step has
+            settled on, whatever the gate says; -1 leaves the choice to the gate. None without layer
+            attention.
+
     Raises:
         ValueError: T = 0, an unknown layer, or several candidates without layer attention.
 
@@ -124,6 +129,7 @@ class JointAttention(keras.Model):
             if layer_attention
             else None
         )
+        self.plan = None
         self.where = (
             SpatialAttention(
                 attention, activation, regularizer, reduction, name="spatial_attention"
@@ -157,6 +163,10 @@ class JointAttention(keras.Model):
             adapter.build((None, side, input_shape[2] // STRIDES[tap], CHANNELS[tap]))
         if self.gate:
             self.gate.build(hidden_shape)
+            self.plan = self.add_weight(
+                shape=(self.steps,), dtype="int32", trainable=False, name="plan",
+                initializer=keras.initializers.Constant(-1),
+            )  # fmt: skip
         if self.where:
             self.where.build(feature_shape, hidden_shape)
         self.cell.build(feature_shape)
@@ -207,8 +217,8 @@ class JointAttention(keras.Model):
         """
         hidden, cell = self.cell.initial_state(batch)
         answers, gates, attention = [], [], []
-        for head in self.step_heads:
-            gate = self.gate(hidden, training=training) if self.gate else None
+        for step, head in enumerate(self.step_heads):
+            gate = self._choose(step, hidden, training) if self.gate else None
             gates.append(gate)
             features = read(gate)
             glimpse, where = select(features, gate), None
@@ -225,6 +235,15 @@ class JointAttention(keras.Model):
             outputs["attention"] = ops.stack(attention, axis=1)
         return outputs, answers
 
+    def _choose(self, step, hidden, training):
+        """A step's row [B, L]: the gate's, or that of the layer which the step has settled on."""
+        settled = self.plan[step]
+        return ops.where(
+            settled < 0,
+            self.gate(hidden, training=training),
+            ops.one_hot(settled, len(self.candidates), dtype="float32"),
+        )
+
     def _mean(self, answers, training):
         """Of the steps' logits or poses; in training the quaternions' signs count, as in a head."""
         mean = sum(answers) / len(answers)
@@ -235,6 +254,10 @@ class JointAttention(keras.Model):
         else:
             quaternion, _ = mean_rotation(ops.stack([answer[:, 3:] for answer in answers], axis=1))
         return ops.concatenate([mean[:, :3], quaternion], axis=-1)
+
+    def load_own_variables(self, store):
+        if len(store.keys()):  # files from before there was a plan have none: the gate chooses
+            super().load_own_variables(store)
 
     def get_config(self):
         return {**super().get_config(), **self._config}

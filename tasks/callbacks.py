@@ -84,6 +84,50 @@ class GateSchedule(keras.callbacks.Callback):
         logs["noise"] = float(self.gate.noise)
 
 
+class SettleLayers(keras.callbacks.Callback):
+    """Has each step keep to one layer, for all images, once the gate has tried them for a while.
+
+    Where layers are worth about the same, a gate goes on changing its mind, and what comes after
+    it must follow. After `epochs` epochs the steps are shared among the layers in proportion to
+    how often the gate selected each in the last of them (`apportion`).
+
+    Args:
+        network: The `JointAttention`.
+        epochs: After which steps settle.
+    """
+
+    def __init__(self, network, epochs: int):
+        super().__init__()
+        self.network = network
+        self.epochs = epochs
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch != self.epochs - 1:
+            return
+        candidates = self.network.candidates
+        steps = range(1, self.network.steps + 1)
+        plan = apportion([[logs[f"gate_step{step}_{tap}"] for tap in candidates] for step in steps])
+        self.network.plan.assign(plan)
+        taken = ", ".join(candidates[number] for number in plan)
+        print(f"\nfrom epoch {epoch + 2} on the steps keep to the layers {taken}")
+
+
+def apportion(selected: list[list[float]]) -> list[int]:
+    """Shares T steps among L layers in proportion to how often they were selected [T, L].
+
+    D'Hondt's rule, in the steps' order: each takes the layer with the largest share at that step,
+    divided by one more than the steps that have taken it.
+
+    Returns:
+        The layer of each step.
+    """
+    plan = []
+    for shares in selected:
+        worth = [share / (1 + plan.count(layer)) for layer, share in enumerate(shares)]
+        plan.append(worth.index(max(worth)))
+    return plan
+
+
 class EpochSeconds(keras.callbacks.Callback):
     """Adds the epoch's wall time, validation included, to the logs."""
 

@@ -1,6 +1,7 @@
 """Joint attention as a whole, on networks that end early and images of 32 pixels."""
 
 import itertools
+import math
 
 import keras
 import numpy as np
@@ -53,6 +54,7 @@ def test_parameters_of_the_default_network():
         "conv_lstm": (256 + 96) * 96 * (1 + 9 + 25 + 49) + 4 * 96 + 5 * 7 * 7 * 96,
         "step_heads": 3 * ((96 + 3 * 256) * 7 + 7),
         "auxiliary_heads": 3 * (256 * 7 + 7),
+        "plan": 3,
     }
     found = {
         "trunk": network.trunk.count_params(),
@@ -62,9 +64,10 @@ def test_parameters_of_the_default_network():
         "conv_lstm": network.cell.count_params(),
         "step_heads": sum(head.count_params() for head in network.step_heads),
         "auxiliary_heads": sum(head.count_params() for head in network.auxiliary_heads),
+        "plan": math.prod(network.plan.shape),
     }
     assert found == parts
-    assert network.count_params() == sum(parts.values()) == 9_757_152
+    assert network.count_params() == sum(parts.values()) == 9_757_155
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 4])
