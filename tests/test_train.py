@@ -54,9 +54,17 @@ def test_a_run_killed_in_mid_epoch_ends_as_the_unbroken_run(
     data, environment, tmp_path, monkeypatch
 ):
     """The unbroken run is trained in this process: how it is started makes no difference."""
-    flags = ["--steps=2", SHALLOW, "--epochs=4", "--early_stopping=4"]
+    flags = ["--steps=2", SHALLOW, "--epochs=4", "--early_stopping=4", "--settle_fraction=0.25"]
     monkeypatch.setenv("TFDS_DATA_DIR", environment["TFDS_DATA_DIR"])
     train(resolved(*command("train.py", data, tmp_path / "unbroken", *flags)[2:]))
+
+    # Its steps have settled on a layer after the first epoch; the backup must know which.
+    first, *others = (
+        {row[name] for name in row if name.startswith("gate_step")}
+        for row in history(tmp_path / "unbroken")
+    )
+    assert not first <= {"0.0", "1.0"}
+    assert all(shares == {"0.0", "1.0"} for shares in others)
 
     broken = tmp_path / "broken"
     process = subprocess.Popen(

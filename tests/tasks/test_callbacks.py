@@ -13,7 +13,12 @@ from tasks import callbacks
 from tasks.optimizer import ScaledAdam
 from tasks.pose import PoseTask
 from tests.models.checks import FAST, numpy_outputs
-from tests.tasks.small_networks import SIDE, colour_network, images_and_poses
+from tests.tasks.small_networks import (
+    SIDE,
+    colour_network,
+    images_and_poses,
+    small_joint_attention,
+)  # fmt: skip
 
 
 def scheduled(epoch, epochs=5, soft_fraction=0.6, quiet_fraction=0.0):
@@ -44,6 +49,33 @@ def test_noise_fades_after_the_soft_epochs_and_is_gone_in_the_quiet_ones():
     # Soft until epoch 5 of 10, quiet from epoch 8: three equal falls between.
     found = [scheduled(epoch, 10, 0.5, 0.2)[2] for epoch in range(10)]
     np.testing.assert_allclose(found, [1, 1, 1, 1, 1, 1, 2 / 3, 1 / 3, 0, 0], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("selected", "plan"),
+    [
+        ([[0.7, 0.2, 0.1]] * 3, [0, 0, 0]),  # a third of 0.7 is still more than 0.2
+        ([[0.5, 0.3, 0.2]] * 3, [0, 1, 0]),  # 0.5; 0.3 before 0.25; 0.25 before 0.2
+        ([[0.4, 0.3, 0.3]] * 3, [0, 1, 2]),
+        ([[0.4, 0.6, 0.0], [0.9, 0.1, 0.0]], [1, 0]),  # each by its own step's
+    ],
+)
+def test_steps_are_shared_among_layers_by_how_often_they_were_selected(selected, plan):
+    assert callbacks.apportion(selected) == plan
+
+
+def test_steps_settle_once_by_the_last_epoch_in_which_the_gate_is_free(capsys):
+    network = small_joint_attention()
+    network.build((None, SIDE, SIDE, 3))
+    settle = callbacks.SettleLayers(network, epochs=2)
+    plans = []
+    for epoch, share in enumerate((0.9, 0.2, 0.9)):
+        shares = {"3a": share, "3b": 1 - share}
+        logs = {f"gate_step{step}_{tap}": shares[tap] for step in (1, 2) for tap in shares}
+        settle.on_epoch_end(epoch, logs)
+        plans.append(numpy_outputs(network.plan.value)[0].tolist())
+    assert plans == [[-1, -1], [1, 1], [1, 1]]
+    assert "from epoch 3 on the steps keep to the layers 3b, 3b" in capsys.readouterr().out
 
 
 def noise(model, epoch, seed=7):
