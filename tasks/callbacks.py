@@ -115,15 +115,16 @@ class SettleLayers(keras.callbacks.Callback):
 def apportion(selected: list[list[float]]) -> list[int]:
     """Shares T steps among L layers in proportion to how often they were selected [T, L].
 
-    D'Hondt's rule, in the steps' order: each takes the layer with the largest share at that step,
-    divided by one more than the steps that have taken it.
+    Webster's rule (Sainte-Lague's), which favours neither large nor small shares, in the steps'
+    order: each takes the layer with the largest share at that step, divided by 1 where no step has
+    taken the layer yet, by 3 where one has, by 5 where two have.
 
     Returns:
         The layer of each step.
     """
     plan = []
     for shares in selected:
-        worth = [share / (1 + plan.count(layer)) for layer, share in enumerate(shares)]
+        worth = [share / (1 + 2 * plan.count(layer)) for layer, share in enumerate(shares)]
         plan.append(worth.index(max(worth)))
     return plan
 

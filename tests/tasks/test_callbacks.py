@@ -54,8 +54,8 @@ def test_noise_fades_after_the_soft_epochs_and_is_gone_in_the_quiet_ones():
 @pytest.mark.parametrize(
     ("selected", "plan"),
     [
-        ([[0.7, 0.2, 0.1]] * 3, [0, 0, 0]),  # a third of 0.7 is still more than 0.2
-        ([[0.5, 0.3, 0.2]] * 3, [0, 1, 0]),  # 0.5; 0.3 before 0.25; 0.25 before 0.2
+        ([[0.9, 0.1, 0.0]] * 3, [0, 0, 0]),  # a fifth of 0.9 is still more than 0.1
+        ([[0.6, 0.25, 0.15]] * 3, [0, 1, 0]),  # 0.6; 0.25 before 0.2; 0.2 before 0.15
         ([[0.4, 0.3, 0.3]] * 3, [0, 1, 2]),
         ([[0.4, 0.6, 0.0], [0.9, 0.1, 0.0]], [1, 0]),  # each by its own step's
     ],
