@@ -25,7 +25,7 @@ THESIS = {
     "pose_loss": "l2", "mixed_precision": "none", "pretrained": "places205", "freeze": None,
     "skip_bad": False, "head_learning_rate_scale": 1.0, "mask_learning_rate_scale": 1.0,
     "focal_length": 0.0, "mirror": False, "reduction": 0, "balance_weight": 0.0,
-    "quiet_fraction": 0.0,
+    "quiet_fraction": 0.0, "settle_fraction": 0.0,
 }  # fmt: skip
 THESIS_BETAS = {"cambridge": (250, 2000), "7scenes": (120, 750), "tum_lsi": (1000, 1000)}
 

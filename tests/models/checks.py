@@ -50,7 +50,8 @@ def check_layer(
 def randomize(layer: keras.layers.Layer, seed: int = 0, scale: float = 0.1) -> None:
     """Moves every weight that starts at a constant, upwards: variances stay positive.
 
-    Integers stay: they are settings."""
+    Integers stay: they are settings.
+    """
     rng = np.random.default_rng(seed)
     for weight in layer.weights:
         values = keras.ops.convert_to_numpy(weight.value)

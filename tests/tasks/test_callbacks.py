@@ -18,7 +18,7 @@ from tests.tasks.small_networks import (
     colour_network,
     images_and_poses,
     small_joint_attention,
-)  # fmt: skip
+)
 
 
 def scheduled(epoch, epochs=5, soft_fraction=0.6, quiet_fraction=0.0):

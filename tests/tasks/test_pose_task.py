@@ -142,7 +142,7 @@ def test_one_step_moves_the_network_and_logs_every_tracker():
     names = [weight.path for weight in network.weights]
     still = [name for name, by in zip(names, moved, strict=True) if by == 0]
     # With masks that are still zero, the state has no part in them yet.
-    expected = ("temperature", "softness", "noise", "spatial_attention/embedding")
+    expected = ("/plan", "temperature", "softness", "noise", "spatial_attention/embedding")
     assert all(any(part in name for part in expected) for name in still), still
 
 
