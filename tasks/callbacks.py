@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 
 from files import whole_file
+from tasks.task import gate_metric
 
 
 class EpochSeeds(keras.callbacks.Callback):
@@ -105,8 +106,8 @@ class SettleLayers(keras.callbacks.Callback):
         if epoch != self.epochs - 1:
             return
         candidates = self.network.candidates
-        steps = range(1, self.network.steps + 1)
-        plan = apportion([[logs[f"gate_step{step}_{tap}"] for tap in candidates] for step in steps])
+        steps = range(self.network.steps)
+        plan = apportion([[logs[gate_metric(step, tap)] for tap in candidates] for step in steps])
         self.network.plan.assign(plan)
         taken = ", ".join(candidates[number] for number in plan)
         print(f"\nfrom epoch {epoch + 2} on the steps keep to the layers {taken}")

@@ -69,6 +69,11 @@ def perplexity(attention):
     return ops.exp(entropy)
 
 
+def gate_metric(step: int, tap: str) -> str:
+    """Names the share of images for which a step, the first being 0, selects the layer."""
+    return f"gate_step{step + 1}_{tap}"
+
+
 class Task(keras.Model):
     """A network with the loss and the metrics of what it is trained for, ready for `fit`.
 
@@ -123,7 +128,7 @@ class Task(keras.Model):
         steps = getattr(network, "steps", 0)
         for step in range(steps if getattr(network, "gate", None) else 0):
             for tap in network.candidates:
-                self._track(f"gate_step{step + 1}_{tap}")
+                self._track(gate_metric(step, tap))
         for step in range(steps if getattr(network, "where", None) else 0):
             self._track(f"perplexity_step{step + 1}")
         if compute_penalty:
@@ -178,8 +183,7 @@ class Task(keras.Model):
             frequency = ops.mean(outputs["layer_gates"], axis=0)
             for step in range(self.network.steps):
                 for index, tap in enumerate(self.network.candidates):
-                    name = f"gate_step{step + 1}_{tap}"
-                    self.trackers[name].update_state(frequency[step, index])
+                    self.trackers[gate_metric(step, tap)].update_state(frequency[step, index])
         if "attention" in outputs:
             spread = ops.mean(perplexity(outputs["attention"]), axis=0)
             for step in range(self.network.steps):
