@@ -87,7 +87,7 @@ TABLES = {
             "Translated digits on 100 x 100, glimpses of 12 x 12 at four scales",
             "Translated 100 x 100",
             {CONVOLUTIONAL: None, ram(8): None},
-            "Not in the paper: the Julia port's report tests it.",
+            "Not in the paper: the Julia port's report describes it.",
         ),
     )
 }

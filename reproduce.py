@@ -68,8 +68,8 @@ def main(arguments: list[str]) -> None:
         print("\n".join(listing.dry_run(request)))
         return
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    if values.train and not request.runnable:
-        raise UserError(f"nothing can be run: {next(iter(request.missing.values()))}")
+    if values.train:
+        request.require_runnable()
     output = user_path(values.output or f"{values.runs_dir}/tables")
     write = partial(request.write, COMMAND, output)
     text = write()  # tells now, not after hours, if it cannot be

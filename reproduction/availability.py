@@ -35,5 +35,5 @@ def describe(place: Place, data_dir: str | None) -> str:
     builder = require_dataset(place.dataset).builder
     if builder is None:
         return "there" if downloaded() else "to be downloaded"
-    prepared = tfds_dir() / builder.name / place.scene
+    prepared = tfds_dir() / builder.name / place.scene / str(builder.VERSION)
     return "there" if prepared.is_dir() else "to be downloaded"

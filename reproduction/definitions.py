@@ -1,5 +1,6 @@
 """What a table, a figure and an experiment are; `experiments.py` lists them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from configuration import DEFAULT_STEPS
@@ -8,8 +9,10 @@ from reproduction.arithmetic import Value
 LAYERS = "3b,4e,5b"  # of the tables (caption of table 5.7)
 ATTENTION_MODELS = ("joint_attention", "spatial_attention", "layer_attention")
 SCENE_DATASETS = ("mit67", "scenes15")
-# What a column's title says of a model even where the column leaves the flag at its default.
-TITLED = {"ram": ("glimpses", "location"), "fully_connected": ("units",)}
+# What titles say of a model even where the column leaves the flag at its default.
+TITLED = {
+    "ram": ("glimpses", "glimpse_size", "scales", "location"), "fully_connected": ("units",)
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,10 @@ class Column:
     flags: tuple[tuple[str, str], ...] = ()
     of: str | None = None
     predictor: str = "model"
+
+    def named(self, words: Sequence[str]) -> bool:
+        """Whether one of the words stands in its title, in upper or lower case."""
+        return any(word.lower() in self.title.lower() for word in words)
 
     def experiment(self, place: Place) -> Experiment | None:
         """What is trained for it on a place."""

@@ -106,9 +106,10 @@ def heading(runs: Sequence[Run], seeds: int, command: str) -> list[str]:
     )
     if any(run.experiment.place.task == "digit" for run in runs):
         return [*lines, f"Epochs: {epochs}. What differs from the paper stands in the README."]
-    # Records of older revisions also hold flags that count for nothing in their network.
+    # Records of older revisions also hold flags that count for nothing in their network. Those
+    # that make the column stand in its title or in the notes.
     used = [
-        {name: config[name] for name in config.keys() & run.config.keys()}
+        {name: config[name] for name in config.keys() & run.config.keys() - run.experiment.fixed}
         for run, config in records.items()
     ]
     lines += [

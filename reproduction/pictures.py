@@ -128,15 +128,21 @@ def _draw_steps(axes: Axes, index: int, row: Row, steps: Sequence[Column], cells
     axes.set_xticks(at)
 
 
+def evenly(rows: Sequence[int], count: int) -> list[int]:
+    """At most `count` of the rows, spread evenly from the first to the last."""
+    places = np.linspace(0, len(rows) - 1, min(count, len(rows)))
+    return [rows[round(place)] for place in places]
+
+
 def _frequencies(results: SplitResults) -> Figure:
     return frequency_figure(results.layer_gates, results.layers)
 
 
 def _attention(results: SplitResults) -> Figure | None:
     images = results.chosen_images()["sample"]
-    rows = list(images)[:SHOWN]
-    if not rows:
+    if not images:
         return None
+    rows = evenly(list(images), SHOWN)
     return attention_figure(
         np.stack([images[row] for row in rows]),
         results.layer_gates[rows],

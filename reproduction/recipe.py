@@ -18,14 +18,15 @@ TAKEN = {
     "layers": "the table", "attention": "the table", "seed": "--seeds", "epochs": "--epochs",
     "data_dir": "--data_dir", "run_dir": "--runs_dir",
 }  # fmt: skip
-# What the thesis states (5.1); of the rest it says nothing.
+# What the thesis states (5.1; of the kernels 5.4); of the rest it says nothing.
 THESIS = {
     "image_size": 224, "batch_size": 40, "learning_rate": 1e-4,
     "learning_rate_schedule": "constant", "dropout": 0.5, "l2": 2e-4, "hidden": 96,
     "pose_loss": "l2", "mixed_precision": "none", "pretrained": "places205", "freeze": None,
     "skip_bad": False, "head_learning_rate_scale": 1.0, "mask_learning_rate_scale": 1.0,
     "focal_length": 0.0, "mirror": False, "reduction": 0, "balance_weight": 0.0,
-    "quiet_fraction": 0.0, "settle_fraction": 0.0,
+    "quiet_fraction": 0.0, "settle_fraction": 0.0, "trunk_learning_rate_scale": 1.0,
+    "compute_penalty": 0.0, "lstm_kernels": [1, 3, 5, 7],
 }  # fmt: skip
 THESIS_BETAS = {"cambridge": (250, 2000), "7scenes": (120, 750), "tum_lsi": (1000, 1000)}
 
@@ -153,4 +154,6 @@ def differences(configs: list[dict]) -> list[str]:
 def _text(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, list):
+        return " ".join(map(str, value))
     return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

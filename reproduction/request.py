@@ -72,17 +72,14 @@ class Request:
         for figure in chosen_figures:
             if places := [p for p in figure.places if kept is None or p.scene.lower() in kept]:
                 request.figures[figure.name] = (figure, places)
+        _check_columns(columns, [table for table, _ in request.tables.values()])
         trained = merged(experiments_of(*pair) for pair in request.tables.values())
         chosen = merged(experiments_of(*pair, columns) for pair in request.tables.values())
         if trained and not chosen:
-            titles = dict.fromkeys(
-                c.title for table, _ in request.tables.values() for c in table.columns
-            )
-            raise UserError(
-                f"--columns={', '.join(columns)} is in no title of a column: {'; '.join(titles)}"
-            )
+            raise UserError(f"nothing is trained for --columns={', '.join(columns)} in these rows")
         drawn = merged(figure_experiments(*pair) for pair in request.figures.values())
-        request.plan = make_plan(trained, seeds, recipe)
+        # An SVM whose column is not chosen is not run either.
+        request.plan = make_plan(trained | chosen, seeds, recipe)
         for key, run in make_plan(drawn, 1, recipe).items():  # a figure shows the first seed
             request.plan.setdefault(key, run)
         for experiment, _ in request.plan:
@@ -111,8 +108,20 @@ class Request:
     @property
     def runnable(self) -> list[Run]:
         """The runs that are wanted and whose data are there, or can be downloaded."""
-        wanted = [run for run in self.plan.values() if run.experiment in self.wanted]
-        return [run for run in wanted if run.experiment.place not in self.missing]
+        return [run for run in self._wanted_runs() if run.experiment.place not in self.missing]
+
+    def require_runnable(self) -> None:
+        """Checks that something can be run, unless all that is wanted is done.
+
+        Raises:
+            UserError: Nothing can be run; it says what is missing.
+        """
+        left = [run for run in self._wanted_runs() if run.state != "done"]
+        if left and not self.runnable:
+            raise UserError(f"nothing can be run: {self.missing[left[0].experiment.place]}")
+
+    def _wanted_runs(self) -> list[Run]:
+        return [run for run in self.plan.values() if run.experiment in self.wanted]
 
     def write(self, command: str, output: Path) -> str:
         """Writes all tables and figures to the folder `output`; returns their Markdown."""
@@ -132,6 +141,14 @@ def lookup(kind: str, name: str) -> Table | Figure:
     if name not in known:
         raise UserError(f"--{kind}={name} is unknown: choose {', '.join(known)}")
     return known[name]
+
+
+def _check_columns(words: Sequence[str], tables: Sequence[Table]) -> None:
+    columns = [column for table in tables for column in table.columns]
+    for word in words:
+        if columns and not any(column.named([word]) for column in columns):
+            titles = dict.fromkeys(column.title for column in columns)
+            raise UserError(f"--columns={word} is in no title of a column: {'; '.join(titles)}")
 
 
 def _scenes(

@@ -89,10 +89,9 @@ def measured(run: Run, row: Row, column: Column) -> tuple[Value, dict[str, float
     """Value and details that a run has for a cell; None as long as it is not evaluated."""
     task = run.experiment.place.task
     svm = column.predictor == "svm"
-    metrics = run.results("svm.json" if svm else "metrics.json")
-    needed = {"evaluate", "svm"} if svm else {"evaluate"}
-    if metrics is None or needed & set(run.missing()):
+    if not (run.trained and run.evaluated() and (run.evaluated("svm.json") or not svm)):
         return None
+    metrics = run.results("svm.json" if svm else "metrics.json")
     if column.predictor in ("retrieval", "constant"):
         name = CONSTANT[task] if column.predictor == "constant" else "retrieval"
         metrics = metrics["baselines"][name]

@@ -61,8 +61,8 @@ class Run:
             return list(self.commands())
         done = {
             "train": self._on_these_data(),
-            "evaluate": self._of_these_weights("metrics.json"),
-            "svm": self._of_these_weights("svm.json"),
+            "evaluate": self.evaluated("metrics.json"),
+            "svm": self.evaluated("svm.json"),
         }
         return [name for name in self.commands() if not done[name]]
 
@@ -87,7 +87,7 @@ class Run:
         except (OSError, ValueError):
             return None
 
-    def _of_these_weights(self, name: str) -> bool:
+    def evaluated(self, name: str = "metrics.json") -> bool:
         """Whether the file `name` of the evaluation is there, and of the weights, if they are."""
         results = self.results(name)
         if results is None:
@@ -148,7 +148,7 @@ def experiments_of(
     found: dict[Experiment, bool] = {}
     for row in rows:
         for column in table.columns:
-            if titles and not any(part.lower() in column.title.lower() for part in titles):
+            if titles and not column.named(titles):
                 continue
             experiment = table.experiment(row, column)
             if experiment:

@@ -17,7 +17,14 @@ from reproduction import document, listing
 from reproduction.recipe import Recipe, define_flags, differences, resolve, train_flag_names
 from reproduction.request import Request
 from reproduction.runs import digest_of, experiments_of, figure_experiments, make_run
-from tests.reproduction.runs import TINY, plan_of, pretend, scene_metrics, write_results
+from tests.reproduction.runs import (
+    TINY,
+    plan_of,
+    pose_metrics,
+    pretend,
+    scene_metrics,
+    write_results,
+)
 
 
 def test_run_folders_differ_wherever_the_configuration_does():
@@ -67,8 +74,34 @@ def test_columns_are_chosen_by_words_in_their_titles(recipe):
     assert models("lstm") == [("lstm_posenet", 0), ("lstm_posenet", 1)]
     assert len(models("LSTM", "attention")) == 4
     assert len(models()) == 6
-    with pytest.raises(UserError, match=r"--columns=T = 9 is in no title .*LSTM PoseNet"):
-        models("T = 9")
+    for words in (["T = 9"], ["LSTM", "T = 9"]):
+        with pytest.raises(UserError, match=r"--columns=T = 9 is in no title .*LSTM PoseNet"):
+            models(*words)
+    with pytest.raises(UserError, match="nothing is trained for --columns=s2ica in these rows"):
+        Request.make(["5.2"], [], [], 1, recipe, ["s2ica"])
+
+
+@pytest.mark.parametrize(
+    ("columns", "wanted"), [([], True), (["GoogLeNet"], False), (["GoogLeNet", "SVM"], True)]
+)
+def test_an_svm_is_run_where_its_column_is_wanted(recipe, columns, wanted):
+    request = Request.make(["5.2"], [], [], 1, recipe, columns)
+    (run,) = [run for run in request.plan.values() if run.experiment.model == "googlenet"]
+    assert run.svm == wanted
+
+
+def test_a_request_is_refused_only_if_something_is_left_that_cannot_be_run(recipe):
+    nowhere = dataclasses.replace(recipe, data_dir="/nowhere")
+    request = Request.make(["5.6"], [], ["stairs"], 1, nowhere)
+    for run in request.plan.values():
+        with pytest.raises(UserError, match="nothing can be run: /nowhere/7scenes/stairs is miss"):
+            request.require_runnable()
+        pretend(run, pose_metrics(0.1, 4.0))
+    request.require_runnable()
+    # The thesis has dashes alone for Great Court.
+    dashes = Request.make(["5.1"], [], ["GreatCourt"], 1, recipe)
+    dashes.require_runnable()
+    assert not dashes.plan
 
 
 def test_resolving_leaves_the_flags_as_they_were():
@@ -113,6 +146,8 @@ def test_names_that_do_not_exist(arguments, told):
         ("ram-28", "--glimpses=4", "glimpses"),
         ("ram-cluttered-60", "--location=random", "location"),
         ("ram-28", "--units=64,64", "units"),
+        ("ram-cluttered-60", "--glimpse_size=8", "glimpse_size"),
+        ("ram-cluttered-60", "--scales=1", "scales"),
         ("redkitchen", "--lstm_kernels=5", "lstm_kernels"),
         ("redkitchen-depth", "--balance_weight=0", "balance_weight"),
         ("redkitchen-depth", "--compute_penalty=0.3", "compute_penalty"),
@@ -185,9 +220,13 @@ def test_the_list_tells_of_flags_that_do_not_go_with_a_table(recipe):
 
 
 def test_what_differs_from_the_thesis_is_told():
-    flags_given = ["--image_size=96", "--beta=10", "--l2=0"]
+    flags_given = ["--image_size=96", "--beta=10", "--l2=0", "--lstm_kernels=3,5"]
+    flags_given += ["--trunk_learning_rate_scale=0.5", "--compute_penalty=0.1"]
     config = resolve(["--dataset=7scenes", "--scene=stairs", "--balance_weight=0.1", *flags_given])
     found = differences([config])
+    assert "lstm_kernels 3 5 (1 3 5 7)" in found
+    assert "trunk_learning_rate_scale 0.5 (1)" in found
+    assert "compute_penalty 0.1 (0)" in found
     assert "l2 0 (0.0002)" in found
     assert "balance_weight 0.1 (0)" in found
     arguments = ["--dataset=7scenes", "--scene=stairs", "--model=posenet", "--balance_weight=0.1"]
@@ -208,6 +247,17 @@ def test_what_counts_for_nothing_in_a_recorded_network_is_not_told(recipe):
     text = " ".join(document.heading([run], 1, "the command"))
     assert "balance_weight" not in text
     assert "image_size 32 (224)" in text
+
+
+def test_what_makes_a_column_is_not_told_as_the_recipe_s(recipe):
+    _, plan = plan_of("redkitchen", recipe)
+    run = next(run for run in plan.values() if run.config.get("settle_fraction"))
+    pretend(run, pose_metrics(0.1, 4.0))
+    text = " ".join(document.heading([run], 1, "the command"))
+    assert run.config["lstm_kernels"] == [3]
+    for name in ("lstm_kernels", "settle_fraction"):
+        assert name in " ".join(differences([run.config]))
+        assert name not in text
 
 
 def test_what_a_run_still_needs(recipe, tmp_path):
