@@ -74,6 +74,17 @@ def require_space(path: Path, needed: int) -> None:
         )
 
 
+def copy_file(source: Path, target: Path) -> None:
+    """Copies a file; `target` appears whole or stays as it was.
+
+    Raises:
+        UserError: There is no room, or the place cannot be written.
+    """
+    with whole_file(target) as temporary:
+        require_space(target, source.stat().st_size)
+        shutil.copyfile(source, temporary)
+
+
 def sha256(path: Path) -> str:
     """The file's SHA-256 in hexadecimal digits; one that has not changed is read once."""
     with reading(path):

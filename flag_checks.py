@@ -26,8 +26,12 @@ def check(config: dict) -> None:
         UserError: A value that cannot be used, or two that do not go together.
     """
     for name, minimum in LEAST.items():
-        if config[name] is not None and not config[name] >= minimum:
-            raise UserError(f"--{name}={config[name]} is too small: it must be at least {minimum}")
+        if config[name] is not None and not minimum <= config[name] < math.inf:
+            raise UserError(
+                f"--{name}={config[name]} must be at least {minimum}, and finite"
+                if isinstance(config[name], float)
+                else f"--{name}={config[name]} is too small: it must be at least {minimum}"
+            )
     if config["seed"] >= SEEDS:
         raise UserError(f"--seed={config['seed']} is too large: it must be less than {SEEDS}")
     for name in POSITIVE:

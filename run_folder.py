@@ -138,7 +138,7 @@ class RunFolder:
                 raise UserError(
                     f"another process trains in {self.path}: wait for it, or give another --run_dir"
                 ) from error
-            for place in (self.path, self.path / "checkpoints", self.path / "backup"):
+            for place in (self.path, self.path / "checkpoints"):
                 remove_parts(place)
             yield
         finally:

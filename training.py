@@ -19,15 +19,16 @@ from feature_cache import cached_batches, discard, require_space
 from files import BROKEN_WEIGHTS
 from processor import emulates
 from report.attention_figures import attention_panel
-from run_folder import RunFolder, build_task, load_weights
+from run_folder import RunFolder, build_task, load_network, load_weights
 from tasks import callbacks
 from tasks.optimizer import ScaledAdam
 from tasks.pose_results import uncertainty_metrics
 from tasks.task import Task
 from weights.pretrained import Pretrained, open_pretrained, start_from
 
-PICTURES = 4  # images whose attention is drawn each epoch
-HEADS = ("adapter", "layer_gate", "spatial_attention", "lstm", "dense", "head")
+PICTURES = 4  # images whose attention is drawn
+DRAWN = 20  # epochs, evenly spread, after which it is: a picture takes more than a second
+HEADS = ("adapter", "layer_gate", "spatial_attention", "lstm", "dense", "head", "log_weights")
 
 
 def train(config: dict) -> RunFolder:
@@ -65,7 +66,7 @@ def train(config: dict) -> RunFolder:
         if config.get("freeze"):
             task.network.trunk.freeze(config["freeze"])
         compile_task(task, config, steps_per_epoch)
-        backup = callbacks.Backup(run.path / "backup")
+        backup = make_backup(run, validation is not None)
         first_epoch = restore(backup, task)
         if first_epoch:
             print(f"{run.path} goes on after epoch {first_epoch}")
@@ -144,13 +145,12 @@ def peak_memory() -> float:
 def calibrate(run: RunFolder, task: Task, validation: Split) -> None:
     """Fits the best checkpoint's uncertainty to its errors on held-out images, and keeps it."""
     load_weights(task, run.weights("best"))
-    network = task.network
+    network = load_network(run)  # in float32, as it answers
     network.calibrate((1.0, 1.0))
-    network.compile(jit_compile=False)
     outputs = network.predict(validation.test_batches(run.config["batch_size"]), verbose=0)
     found = uncertainty_metrics(validation.targets, outputs["pose"], outputs["uncertainty"])
     scale = [found[name]["error_per_spread"] for name in ("position", "orientation")]
-    network.calibrate(scale)
+    task.network.calibrate(scale)
     task.save_weights(run.weights("best"))
     logging.info("uncertainty is the spread times %.2f in metres, %.2f in degrees", *scale)
 
@@ -208,6 +208,13 @@ def make_optimizer(config: dict, steps_per_epoch: int) -> keras.optimizers.Optim
     return ScaledAdam(rate, beta_1=0.9, beta_2=0.999, epsilon=1e-8, scales=scales)
 
 
+def make_backup(run: RunFolder, held_out: bool) -> callbacks.Backup:
+    """The checkpoint `last`; with nothing held out to choose by, `best` is the same."""
+    if (old := run.path / "backup/latest.weights.h5").exists():  # as the project had it once
+        old.replace(run.weights("last"))
+    return callbacks.Backup(run.weights("last"), None if held_out else run.weights("best"))
+
+
 def restore(backup: callbacks.Backup, task: Task) -> int:
     """Restores the last backup; returns the number of epochs that it has seen.
 
@@ -218,8 +225,7 @@ def restore(backup: callbacks.Backup, task: Task) -> int:
         return backup.restore(task)
     except BROKEN_WEIGHTS as error:
         raise UserError(
-            f"{backup.path.parent} holds no usable checkpoint of this network: "
-            "delete the folder to start over"
+            f"{backup.path} is no usable checkpoint of this network: delete it to start over"
         ) from error
 
 
@@ -234,9 +240,8 @@ def make_callbacks(
     """What `fit` calls, in this order: values are added to the logs before they are written."""
     config, network = run.config, task.network
     history = callbacks.History(run.history, first_epoch)
-    past = callbacks.read_history(run.history)
+    past = history.past
     monitor = f"val_{task.monitor}" if validation else None
-    best = min((float(row[monitor]) for row in past), default=None) if monitor else None
     run.weights("best").parent.mkdir(exist_ok=True)
     chosen = [callbacks.EpochSeconds(), callbacks.EpochSeeds(config["seed"])]
     if getattr(network, "gate", None):
@@ -253,23 +258,25 @@ def make_callbacks(
         )
         if settle:
             epochs = max(1, round(settle * config["epochs"]))
-            chosen.append(callbacks.SettleLayers(network, epochs))
+            chosen.append(callbacks.SettleLayers(network, epochs, past))
     tensorboard = keras.callbacks.TensorBoard(str(run.path / "tensorboard"), write_graph=False)
     chosen += [history, tensorboard]
     if getattr(network, "where", None):
         images = next(iter((validation or training).test_batches(PICTURES)))[0]
-        chosen.append(AttentionPictures(run.path / "tensorboard" / "pictures", images.numpy()))
-    chosen += [
-        keras.callbacks.ModelCheckpoint(
-            run.weights("best"),
-            monitor=monitor or "loss",
-            mode="min",
-            save_best_only=monitor is not None,
-            save_weights_only=True,
-            initial_value_threshold=best,
-        ),
-        keras.callbacks.ModelCheckpoint(run.weights("last"), save_weights_only=True),
-    ]
+        folder = run.path / "tensorboard" / "pictures"
+        chosen.append(AttentionPictures(folder, images.numpy(), config["epochs"]))
+    if monitor:
+        best = min((float(row[monitor]) for row in past), default=None)
+        chosen.append(
+            keras.callbacks.ModelCheckpoint(
+                run.weights("best"),
+                monitor=monitor,
+                mode="min",
+                save_best_only=True,
+                save_weights_only=True,
+                initial_value_threshold=best,
+            )
+        )
     if config["early_stopping"]:
         chosen.append(callbacks.EarlyStopping(past, monitor, config["early_stopping"]))
     # First, and by raising: the epoch ends there, without a checkpoint and not as finished.
@@ -277,19 +284,23 @@ def make_callbacks(
 
 
 class AttentionPictures(keras.callbacks.Callback):
-    """Draws, each epoch, where the network looks in a few images, for TensorBoard.
+    """Draws where the network looks in a few images, for TensorBoard.
 
     Args:
         folder: For the events.
         images: uint8 [N, S, S, 3].
+        epochs: Of the whole run: `DRAWN` of them, the last one among them.
     """
 
-    def __init__(self, folder: Path, images: np.ndarray):
+    def __init__(self, folder: Path, images: np.ndarray, epochs: int):
         super().__init__()
         self.writer = tf.summary.create_file_writer(str(folder))
         self.images = images
+        self.after = {-(-epochs * number // DRAWN) - 1 for number in range(1, DRAWN + 1)}
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        if epoch not in self.after:
+            return
         network = self.model.network
         outputs = {key: np.array(value) for key, value in network(self.images).items()}
         if not np.isfinite(outputs["attention"]).all():

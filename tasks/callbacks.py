@@ -2,11 +2,12 @@
 
 import csv
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
 
-from files import whole_file
+from files import copy_file, whole_file
 from tasks.task import gate_metric
 
 
@@ -25,7 +26,7 @@ class EpochSeeds(keras.callbacks.Callback):
         layers = self.model._flatten_layers()
         generators = [g for g in (getattr(x, "seed_generator", None) for x in layers) if g]
         for number, generator in enumerate(generators):
-            # TensorFlow keeps the state in int32.
+            # In what any backend's state holds.
             state = (self.seed * 1009 + number, epoch * 1_000_003)
             generator.state.assign([value % 2**31 for value in state])
 
@@ -90,27 +91,33 @@ class SettleLayers(keras.callbacks.Callback):
 
     Where layers are worth about the same, a gate goes on changing its mind, and what comes after
     it must follow. After `epochs` epochs the steps are shared among the layers in proportion to
-    how often the gate selected each in the last of them (`apportion`).
+    how often the gate selected each in the last of them (`apportion`). That is done as the next
+    epoch begins, so that checkpoints hold the network that their numbers were measured on.
 
     Args:
         network: The `JointAttention`.
         epochs: After which steps settle.
+        past: Rows of the history so far, if the run was broken off.
     """
 
-    def __init__(self, network, epochs: int):
+    def __init__(self, network, epochs: int, past: Sequence[dict[str, str]] = ()):
         super().__init__()
         self.network = network
         self.epochs = epochs
+        self.logs = past[-1] if past else {}
 
-    def on_epoch_end(self, epoch, logs=None):
-        if epoch != self.epochs - 1:
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch != self.epochs:
             return
-        candidates = self.network.candidates
-        steps = range(self.network.steps)
-        plan = apportion([[logs[gate_metric(step, tap)] for tap in candidates] for step in steps])
+        candidates, steps = self.network.candidates, range(self.network.steps)
+        shares = [[float(self.logs[gate_metric(k, tap)]) for tap in candidates] for k in steps]
+        plan = apportion(shares)
         self.network.plan.assign(plan)
         taken = ", ".join(candidates[number] for number in plan)
-        print(f"\nfrom epoch {epoch + 2} on the steps keep to the layers {taken}")
+        print(f"from epoch {epoch + 1} on the steps keep to the layers {taken}")
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.logs = dict(logs)
 
 
 def apportion(selected: list[list[float]]) -> list[int]:
@@ -149,12 +156,14 @@ class Backup(keras.callbacks.Callback):
     end, so that a finished run is known to be one.
 
     Args:
-        folder: For the file.
+        path: The file: the checkpoint of the last epoch.
+        best: The best epoch's, where that is the last one too: what is in it is written once.
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, path: Path, best: Path | None = None):
         super().__init__()
-        self.path = folder / "latest.weights.h5"
+        self.path = path
+        self.best = best
 
     def restore(self, task) -> int:
         """Loads the last backup, if any, into the built `task`; returns the epochs it has seen."""
@@ -166,23 +175,51 @@ class Backup(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self.model.epochs_seen.assign(epoch + 1)
-        self.model.save_weights(self.path)
+        if self.best is None:
+            self.model.save_weights(self.path)
+        else:  # the backup comes last: an epoch that is in it is not run again
+            self.model.save_weights(self.best)
+            copy_file(self.best, self.path)
 
 
 class History(keras.callbacks.CSVLogger):
-    """`CSVLogger` that forgets the rows of epochs that are to be run again, and a row cut off."""
+    """`CSVLogger` that forgets the rows of epochs that are to be run again, and a row cut off.
+
+    Where a run goes on with other metrics, all rows get the columns of both; `CSVLogger` would put
+    the new values under the old names.
+
+    Args:
+        path: The file.
+        first_epoch: Of those to be run, from 0.
+
+    Attributes:
+        past: The rows before it.
+    """
 
     def __init__(self, path: Path, first_epoch: int):
         super().__init__(str(path), append=True)
+        self.path = path
         rows = read_history(path)
-        if not rows:
+        self.past = [row for row in rows if int(row["epoch"]) < first_epoch]
+        if rows:
+            self._write(list(rows[0]))
+        else:
             path.unlink(missing_ok=True)
-            return
-        kept = [row for row in rows if int(row["epoch"]) < first_epoch]
-        with whole_file(path) as temporary, temporary.open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.keys is None:  # the first one since the run was started
+            before = self.past[0] if self.past else ["epoch"]
+            columns = list(dict.fromkeys([*before, *sorted(logs)]))
+            self._write(columns)
+            self.on_train_begin()  # opens the new file
+            self.keys = columns[1:]
+        super().on_epoch_end(epoch, logs)
+
+    def _write(self, columns: list[str]) -> None:
+        with whole_file(self.path) as temporary, temporary.open("w", newline="") as file:
+            writer = csv.DictWriter(file, columns, restval="NA")
             writer.writeheader()
-            writer.writerows(kept)
+            writer.writerows(self.past)
 
 
 class TerminateOnNaN(keras.callbacks.TerminateOnNaN):
@@ -234,4 +271,5 @@ def read_history(path: Path) -> list[dict[str, str]]:
         return []
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
-    return [row for row in rows if None not in row.values() and row.get("epoch", "").isdigit()]
+    whole = [row for row in rows if None not in row and None not in row.values()]
+    return [row for row in whole if row.get("epoch", "").isdigit()]

@@ -167,7 +167,7 @@ class Task(keras.Model):
             loss = loss + self.balance_weight * layer_imbalance(y_pred["layer_gates"])
         if self.compute_penalty and "layer_gates" in y_pred:
             depth = expected_depth(y_pred["layer_gates"], depth_shares(self.network))
-            self.trackers["depth"].update_state(depth)
+            self.trackers["depth"].update_state(depth, ops.shape(y_pred["layer_gates"])[0])
             loss = loss + self.compute_penalty * depth
         self._update_trackers(y, y_pred)
         for penalty in self.losses:
@@ -180,14 +180,14 @@ class Task(keras.Model):
     def _update_trackers(self, truth, outputs):
         self.track_prediction(truth, outputs[self.prediction])
         if "layer_gates" in outputs:
-            frequency = ops.mean(outputs["layer_gates"], axis=0)
+            gates = outputs["layer_gates"]
             for step in range(self.network.steps):
                 for index, tap in enumerate(self.network.candidates):
-                    self.trackers[gate_metric(step, tap)].update_state(frequency[step, index])
+                    self.trackers[gate_metric(step, tap)].update_state(gates[:, step, index])
         if "attention" in outputs:
-            spread = ops.mean(perplexity(outputs["attention"]), axis=0)
+            spread = perplexity(outputs["attention"])
             for step in range(self.network.steps):
-                self.trackers[f"perplexity_step{step + 1}"].update_state(spread[step])
+                self.trackers[f"perplexity_step{step + 1}"].update_state(spread[:, step])
 
     def save_weights(self, filepath, *args, **kwargs):
         """Keras's, but whole or not at all: a kill or a full disk leaves the file that was there.

@@ -45,8 +45,13 @@ def test_mixed_precision_trains(precision, trained, monkeypatch, capsys):
     assert ("no instructions" in capsys.readouterr().out) == (precision == "bfloat16")
 
 
-def test_an_uncertainty_is_calibrated_on_held_out_sequences(trained, eagerly):
-    run = trained("--model=bayesian_posenet", "--validation_sequences=seq-01")
+@pytest.mark.parametrize("precision", ["none", "bfloat16"])
+def test_an_uncertainty_is_calibrated_on_held_out_sequences(precision, trained, eagerly):
+    """For the precision that it answers in, whatever it was trained in."""
+    run = trained(
+        "--model=bayesian_posenet", "--validation_sequences=seq-01",
+        f"--mixed_precision={precision}",
+    )  # fmt: skip
     assert run.config["validation_sequences"] == ["seq-01"]  # by fraction it would be seq-03
     for found in evaluate(run, "validation")["uncertainty"].values():
         assert found["error_per_spread"] == pytest.approx(1, rel=1e-3)

@@ -1,19 +1,28 @@
 """What training does beside what its command shows."""
 
+import numpy as np
+
+from run_folder import RunFolder
 from tasks.pose import PoseTask
 from tests.tasks.small_networks import SIDE, colour_network, images_and_poses
-from training import compile_task
+from training import AttentionPictures, compile_task, make_backup, restore
+
+CONFIG = {
+    "task": "pose", "learning_rate": 0.01, "learning_rate_schedule": "constant", "epochs": 1,
+    "head_learning_rate_scale": 5.0, "mask_learning_rate_scale": 0.5,
+    "trunk_learning_rate_scale": 1.0,
+}  # fmt: skip
+
+
+def made_task(**arguments):
+    task = PoseTask(colour_network(), **arguments)
+    task.build((None, SIDE, SIDE, 3))
+    return task
 
 
 def test_a_step_is_traced_once(monkeypatch):
-    task = PoseTask(colour_network())
-    task.build((None, SIDE, SIDE, 3))
-    config = {
-        "task": "pose", "learning_rate": 0.01, "learning_rate_schedule": "constant", "epochs": 1,
-        "head_learning_rate_scale": 5.0, "mask_learning_rate_scale": 0.5,
-        "trunk_learning_rate_scale": 1.0,
-    }  # fmt: skip
-    compile_task(task, config, steps_per_epoch=3)
+    task = made_task()
+    compile_task(task, CONFIG, steps_per_epoch=3)
     compute_loss, traced = task.compute_loss, []
     monkeypatch.setattr(
         task,
@@ -23,3 +32,36 @@ def test_a_step_is_traced_once(monkeypatch):
     images, poses = images_and_poses()
     task.fit(images, poses, batch_size=2, epochs=2, verbose=0)
     assert len(traced) == 1
+
+
+def test_all_that_is_trained_outside_the_trunk_has_the_heads_learning_rate():
+    task = made_task(pose_loss="learned")
+    compile_task(task, CONFIG, steps_per_epoch=1)
+    factors = {v.path: task.optimizer.scale_of(v.path) for v in task.trainable_variables}
+    assert any("log_weights" in path for path in factors)
+    assert set(factors.values()) == {5.0}
+
+
+def test_attention_is_drawn_after_some_epochs_and_the_last(tmp_path):
+    for epochs, count in ((3, 3), (20, 20), (90, 20)):
+        after = AttentionPictures(tmp_path, np.zeros((1, 8, 8, 3)), epochs).after
+        assert len(after) == count
+        assert min(after) >= 0
+        assert max(after) == epochs - 1
+
+
+def test_a_run_goes_on_from_where_backups_once_lay(tmp_path):
+    task = made_task()
+    compile_task(task, CONFIG, steps_per_epoch=3)
+    task.epochs_seen.assign(7)
+    task.save_weights(tmp_path / "backup/latest.weights.h5")
+    run = RunFolder(tmp_path, {})
+    task.epochs_seen.assign(6)
+    task.save_weights(run.weights("last"))  # it did not count its own epoch
+
+    other = made_task()
+    compile_task(other, CONFIG, steps_per_epoch=3)
+    for held_out in (True, False):
+        backup = make_backup(run, held_out)
+        assert restore(backup, other) == 7
+        assert backup.best == (None if held_out else run.weights("best"))

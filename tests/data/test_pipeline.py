@@ -113,6 +113,17 @@ def test_with_a_focal_length_crops_have_the_poses_of_turned_cameras(training):
     # Images of 73 x 97 pixels: a crop of 64 is at most 16.5 and 4.5 pixels off the centre.
     degrees = orientation_error_deg(plain[1], turning[1])
     assert 0.5 < degrees.max() < np.degrees(np.arctan(17.5 / (1.2 * 73)))
+    # Towards where the crop was cut out, not away from it.
+    poses = map(tuple, training.targets.astype(np.float32))
+    sources = dict(zip(poses, training.examples, strict=True))
+    for image, pose, found in zip(*plain, turning[1], strict=True):
+        png = sources[tuple(pose)]["image"]
+        whole = resize_short_side(tf.io.decode_png(png), short_side(SIZE)).numpy()
+        every = np.lib.stride_tricks.sliding_window_view(whole, image.shape)[:, :, 0]
+        ((row, column),) = np.argwhere((every == image).all(axis=(2, 3, 4)))
+        centre = np.float32([column - (97 - SIZE) / 2, row - (73 - SIZE) / 2])
+        expected = turned(tf.constant(pose), tf.constant(centre / np.float32(1.2 * 73)))
+        np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_images_with_poses_are_not_mirrored(training):

@@ -69,13 +69,30 @@ def test_steps_settle_once_by_the_last_epoch_in_which_the_gate_is_free(capsys):
     network.build((None, SIDE, SIDE, 3))
     settle = callbacks.SettleLayers(network, epochs=2)
     plans = []
-    for epoch, share in enumerate((0.9, 0.2, 0.9)):
-        shares = {"3a": share, "3b": 1 - share}
-        logs = {f"gate_step{step}_{tap}": shares[tap] for step in (1, 2) for tap in shares}
-        settle.on_epoch_end(epoch, logs)
+    for epoch, share in enumerate((0.9, 0.2, 0.9, 0.9)):
+        settle.on_epoch_begin(epoch)
         plans.append(numpy_outputs(network.plan.value)[0].tolist())
-    assert plans == [[-1, -1], [1, 1], [1, 1]]
+        settle.on_epoch_end(epoch, selected_shares(share))
+        # What is saved at an epoch's end is what its numbers were measured on.
+        assert numpy_outputs(network.plan.value)[0].tolist() == plans[-1]
+    assert plans == [[-1, -1], [-1, -1], [1, 1], [1, 1]]
     assert "from epoch 3 on the steps keep to the layers 3b, 3b" in capsys.readouterr().out
+
+
+def test_a_run_broken_off_just_before_its_steps_settle_knows_what_was_selected():
+    network = small_joint_attention()
+    network.build((None, SIDE, SIDE, 3))
+    past = [
+        {name: str(value) for name, value in selected_shares(share).items()} for share in (0.9, 0.2)
+    ]
+    callbacks.SettleLayers(network, 2, past).on_epoch_begin(2)
+    assert numpy_outputs(network.plan.value)[0].tolist() == [1, 1]
+
+
+def selected_shares(share):
+    """Logs of an epoch whose two steps selected 3a for a share of the images, 3b for the rest."""
+    shares = {"3a": share, "3b": 1 - share}
+    return {f"gate_step{step}_{tap}": shares[tap] for step in (1, 2) for tap in shares}
 
 
 def noise(model, epoch, seed=7):
@@ -132,6 +149,26 @@ def test_history_goes_on_after_a_row_cut_off_right_after_the_last_backup(tmp_pat
     assert [row["loss"] for row in rows_in(path)] == ["0.5", "0.25"]
 
 
+def test_history_has_the_columns_of_all_its_rows(tmp_path):
+    """A run may go on after an update that logs more."""
+    path = tmp_path / "history.csv"
+    path.write_text(HEADER + "0,0.5,0.6\n")
+    history = callbacks.History(path, first_epoch=1)
+    history.on_train_begin()
+    for epoch in (1, 2):
+        history.on_epoch_end(epoch, {"loss": 0.4, "noise": 1.0, "val_loss": 0.5})
+    history.on_train_end()
+    first, *others = rows_in(path)
+    assert first == {"epoch": "0", "loss": "0.5", "val_loss": "0.6", "noise": "NA"}
+    assert [row["epoch"] for row in others] == ["1", "2"]
+    assert all((row["val_loss"], row["noise"]) == ("0.5", "1.0") for row in others)
+
+
+def test_a_row_with_more_cells_than_columns_is_not_read(tmp_path):
+    (tmp_path / "history.csv").write_text(HEADER + "0,0.5,0.6\n1,0.4,1.0,0.5\n")
+    assert [row["epoch"] for row in callbacks.read_history(tmp_path / "history.csv")] == ["0"]
+
+
 def test_new_history_starts_with_its_header(tmp_path):
     path = tmp_path / "history.csv"
     path.write_text("")  # killed before the first row
@@ -179,9 +216,9 @@ def made_task():
     return task
 
 
-def train(task, folder, epochs):
+def train(task, folder, epochs, best=None):
     """Trains up to `epochs` of four, from the backup in `folder`; returns the first epoch."""
-    backup = callbacks.Backup(folder)
+    backup = callbacks.Backup(folder / "last.weights.h5", best)
     first = backup.restore(task)
     images, poses = images_and_poses(8)
     task.fit(
@@ -225,22 +262,43 @@ def test_a_kill_while_a_backup_is_written_leaves_the_one_before(tmp_path, unbrok
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr("os.replace", killed)
         train(made_task(), folder, 3)
-    assert [path.name for path in folder.iterdir()] == ["latest.weights.h5"]
+    assert [path.name for path in folder.iterdir()] == ["last.weights.h5"]
     task = made_task()
     assert train(task, folder, 4) == 2
     assert_same_state(task, unbroken)
 
 
+def test_a_kill_between_the_best_and_the_last_leaves_the_epoch_to_be_run_again(
+    tmp_path, unbroken, monkeypatch
+):
+    folder, best = tmp_path / "broken", tmp_path / "broken/best.weights.h5"
+
+    def killed(*paths):
+        raise KeyboardInterrupt
+
+    train(made_task(), folder, 2, best)
+    before = (folder / "last.weights.h5").read_bytes()
+    assert best.read_bytes() == before
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("shutil.copyfile", killed)
+        train(made_task(), folder, 3, best)
+    assert (folder / "last.weights.h5").read_bytes() == before != best.read_bytes()
+    task = made_task()
+    assert train(task, folder, 4, best) == 2
+    assert_same_state(task, unbroken)
+    assert best.read_bytes() == (folder / "last.weights.h5").read_bytes()
+
+
 def test_a_full_disk_is_said_and_the_backup_before_it_kept(tmp_path, monkeypatch):
     folder = tmp_path / "broken"
     train(made_task(), folder, 2)
-    kept = (folder / "latest.weights.h5").read_bytes()
+    kept = (folder / "last.weights.h5").read_bytes()
     numbers = sum(value.size for value in state(made_task()))
     space = SimpleNamespace(free=4 * numbers - 1)  # and there are the metrics'
     monkeypatch.setattr("shutil.disk_usage", lambda path: space)
-    with pytest.raises(UserError, match=r"latest.weights.h5 needs .* MB and the disk has"):
+    with pytest.raises(UserError, match=r"last.weights.h5 needs .* MB and the disk has"):
         train(made_task(), folder, 3)
-    assert (folder / "latest.weights.h5").read_bytes() == kept
+    assert (folder / "last.weights.h5").read_bytes() == kept
     space.free = 10**6
     assert train(made_task(), folder, 3) == 2
 
