@@ -28,6 +28,8 @@ def run_script(main: Callable[[list[str]], None], stopped: str = "stopped") -> N
     def parse(arguments: list[str]) -> list[str]:
         try:
             return flags.FLAGS(arguments)
+        except SystemExit:  # the help was asked for: absl ends with 1 after it
+            sys.exit()
         except flags.Error as error:
             sentence = " ".join(str(error).split())
             missing = re.search(r"Flag (--\w+) must have a value other than None", sentence)

@@ -221,7 +221,7 @@ def define_training() -> None:
     flags.DEFINE_float(
         "settle_fraction", 0.0, "Part of the epochs after which each step keeps to one layer for "
         "all images; steps are shared among layers as the gate selected them in the last epoch of "
-        "it, and soft_fraction is no larger. 0 never settles, as in the thesis.",
+        "it, the first at least; soft_fraction is no larger. 0 never settles, as in the thesis.",
     )  # fmt: skip
     flags.DEFINE_integer("early_stopping", 0, "Epochs without a better validation; 0 never stops.")
     flags.DEFINE_enum(

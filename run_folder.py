@@ -40,6 +40,7 @@ TASKS: dict[str, tuple[type[Task], tuple[str, ...]]] = {
     "game": (CatchTask, (*_REINFORCE, "entropy_weight")),
 }
 FROM_DATA = ("network", "class_names", "validation_sequences", "train_images", "train_crc32")
+NAMED = ("network", "task", "dataset", "model", "scene", "data_dir", "validation_sequences")
 FIRST = ("dataset", "model", "scene")  # others follow from them
 PACKAGES = ("tensorflow", "keras", "tensorflow-datasets", "numpy")
 
@@ -268,9 +269,11 @@ def _require_known(config: object) -> None:
     """Raises a `ValueError` if `config` is no configuration of a run."""
     if not isinstance(config, dict):
         raise ValueError("it holds no flags")
-    for name in ("network", "task", "dataset", "model"):
+    for name in NAMED:
         if name not in config:
             raise ValueError(f"it names no {name}")
+    if config["task"] in ("scene", "digit") and "class_names" not in config:
+        raise ValueError("it names no class_names")
     for name, known in (("task", TASKS), ("model", NETWORKS)):
         if config[name] not in known:
             raise ValueError(f"{name} {config[name]!r} is none of {', '.join(known)}")

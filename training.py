@@ -257,8 +257,7 @@ def make_callbacks(
             )
         )
         if settle:
-            epochs = max(1, round(settle * config["epochs"]))
-            chosen.append(callbacks.SettleLayers(network, epochs, past))
+            chosen.append(callbacks.SettleLayers(network, config["epochs"], settle, past))
     tensorboard = keras.callbacks.TensorBoard(str(run.path / "tensorboard"), write_graph=False)
     chosen += [history, tensorboard]
     if getattr(network, "where", None):

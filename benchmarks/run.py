@@ -25,7 +25,7 @@ flags.DEFINE_integer("steps", 3, "Attention steps, T.", lower_bound=1)
 flags.DEFINE_integer("grid", None, "Side of the layers' common grid; default image_size / 32.")
 flags.DEFINE_integer("threads", None, "Of each framework; default as many as it takes.")
 flags.DEFINE_string("run_dir", None, "A run of joint_attention, for the group depth.")
-flags.DEFINE_string("output", "results", "Folder for benchmarks.csv and benchmarks.md.")
+flags.DEFINE_string("output", "runs/benchmarks", "Folder for benchmarks.csv and benchmarks.md.")
 
 
 def main(arguments: list[str]) -> None:

@@ -1,9 +1,10 @@
 """What a reader hands on for each image, and how a reader meets bad entries."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from absl import logging
@@ -124,6 +125,20 @@ def listed_images(path: Path) -> list[tuple[int, str]]:
     lines = read_text(path, "it must list the split's images, one a line").splitlines()
     numbered = enumerate(map(str.strip, lines), start=1)
     return [(number, line) for number, line in numbered if line]
+
+
+def unique_names(files: Iterable[str]) -> dict[str, str]:
+    """Returns the unique name of each listed file: its path without ending, if that is unique.
+
+    Of files that differ in their ending alone, and of a file whose name without ending is another
+    file's whole name, the ending is kept.
+    """
+    listed = set(files)
+    stems = {file: PurePosixPath(file).with_suffix("").as_posix() for file in listed}
+    count = Counter(stems.values())
+    return {
+        file: file if count[stem] > 1 or stem in listed else stem for file, stem in stems.items()
+    }
 
 
 def parse_numbers(words: list[str], count: int, where: str) -> np.ndarray:

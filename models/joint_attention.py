@@ -31,9 +31,10 @@ class JointAttention(keras.Model):
 
     Each step answers by one dense layer on its hidden state and its glimpse, both averaged over
     space, with weights of its own for the glimpses of each layer; the network's answer is the mean
-    of the T answers. That is the thesis's one dense layer on all hidden states (4.5), with the
-    glimpses added, and with each step's part held to the answer by itself: alone, the recurrent
-    part learns a small training set by heart.
+    of the T answers. For logits and positions that is the thesis's one dense layer on all hidden
+    states (4.5), with the glimpses added, and with each step's part held to the answer by itself:
+    alone, the recurrent part learns a small training set by heart. Quaternions are normalised
+    before the mean and after it.
 
     Args:
         steps: Recurrent steps, T.

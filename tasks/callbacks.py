@@ -90,24 +90,32 @@ class SettleLayers(keras.callbacks.Callback):
     """Has each step keep to one layer, for all images, once the gate has tried them for a while.
 
     Where layers are worth about the same, a gate goes on changing its mind, and what comes after
-    it must follow. After `epochs` epochs the steps are shared among the layers in proportion to
-    how often the gate selected each in the last of them (`apportion`). That is done as the next
-    epoch begins, so that checkpoints hold the network that their numbers were measured on.
+    it must follow. After a part of the epochs, one at least and not all of several, the steps are
+    shared among the layers in proportion to how often the gate selected each in the last of them
+    (`apportion`). That is done as the next epoch begins, so that checkpoints hold the network that
+    their numbers were measured on.
 
     Args:
         network: The `JointAttention`.
-        epochs: After which steps settle.
+        epochs: Of the training.
+        settle_fraction: Part of them after which steps settle.
         past: Rows of the history so far, if the run was broken off.
     """
 
-    def __init__(self, network, epochs: int, past: Sequence[dict[str, str]] = ()):
+    def __init__(
+        self,
+        network,
+        epochs: int,
+        settle_fraction: float,
+        past: Sequence[dict[str, str]] = (),
+    ):
         super().__init__()
         self.network = network
-        self.epochs = epochs
+        self.free = max(1, min(round(settle_fraction * epochs), epochs - 1))
         self.logs = past[-1] if past else {}
 
     def on_epoch_begin(self, epoch, logs=None):
-        if epoch != self.epochs:
+        if epoch != self.free:
             return
         candidates, steps = self.network.candidates, range(self.network.steps)
         shares = [[float(self.logs[gate_metric(k, tap)]) for tap in candidates] for k in steps]

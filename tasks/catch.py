@@ -12,9 +12,10 @@ class CatchTask(Task):
     """A player with the loss and the metrics of games that are won or lost; see `Task`.
 
     With the reward R = 1 for a ball caught and 0 for one missed, the loss of a game is
-    (1 - R) + sum_t baseline_weight (R - b_t)^2 - log pi_t stop_gradient(R - b_t)
-    - entropy_weight H_t, its mean over games; the first term has no gradient. Outside training
-    nothing is drawn, and the terms with log pi_t and H_t are left out.
+    (1 - R) + sum_t baseline_weight (R - b_t)^2
+    - reinforce_weight log pi_t stop_gradient(R - b_t) - entropy_weight H_t,
+    its mean over games; the first term has no gradient. Outside training nothing is drawn, and the
+    terms with log pi_t and H_t are left out.
 
     Inputs are starts of games [B, 3]; targets are not used. The network returns a dictionary with
     `caught` [B], `baselines`, `entropies` and in training `log_probabilities`, all [B, T].

@@ -11,7 +11,7 @@ from PIL import Image
 from configuration import unused_flags
 from errors import UserError
 from evaluation.evaluate import evaluate
-from run_folder import RunFolder
+from run_folder import NAMED, RunFolder
 from tests.commands import finished, script
 from tests.data.writers import write_seven_scenes
 from tests.runs import make_run, resolved
@@ -312,13 +312,15 @@ class TestAfterTraining:
     def test_broken_configuration(self, run):
         (run.path / "config.json").write_text(json.dumps(run.config)[:100])
         assert "config.json" in sentence(RunFolder.open, run.path)
-        for name in ("network", "task"):
+        for name in NAMED:
             rest = {key: value for key, value in run.config.items() if key != name}
             (run.path / "config.json").write_text(json.dumps(rest))
             assert f"it names no {name}" in sentence(RunFolder.open, run.path)
         for content in ("null", "5", '["network", "task"]'):
             (run.path / "config.json").write_text(content)
             assert "it holds no flags" in sentence(RunFolder.open, run.path)
+        (run.path / "config.json").write_text(json.dumps(run.config | {"task": "scene"}))
+        assert "it names no class_names" in sentence(RunFolder.open, run.path)
         for name in ("task", "model"):
             (run.path / "config.json").write_text(json.dumps(run.config | {name: "foo"}))
             assert f"{name} 'foo' is none of" in sentence(RunFolder.open, run.path)
@@ -352,6 +354,12 @@ def test_scripts_print_one_line_and_end_with_status_2(arguments, words):
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith("error: ")
     assert all(word in done.stderr for word in words), done.stderr
+
+
+def test_help_is_no_error():
+    done = script("train.py", "--help")
+    assert done.returncode == 0
+    assert "--settle_fraction" in done.stdout
 
 
 def test_an_image_smaller_than_the_crop_is_enlarged(tmp_path, on_scene, scene):

@@ -25,6 +25,7 @@ from data.records import (
     parse_numbers,
     read_text,
     require_split,
+    unique_names,
 )
 from errors import UserError
 
@@ -66,13 +67,15 @@ def read_split(scene_dir: Path, split: str, skip_bad: bool = False) -> list[Pose
     path = scene_dir / IMAGES
     entries = _entries(path)
     test = _test_names(scene_dir / TEST, entries)
+    names = unique_names(entry.name for entry in entries)
     bad = BadEntries(skip=skip_bad)
     records = []
     for entry in sorted(entries, key=lambda entry: entry.name):
         if (entry.name in test) != (split == "test"):
             continue
         with bad.guard():
-            records.append(_record(scene_dir, entry, f"{path}, line {entry.line}"))
+            name = names[entry.name]
+            records.append(_record(scene_dir, entry, name, f"{path}, line {entry.line}"))
     bad.log_total(str(path))
     if not records:
         raise UserError(f"{scene_dir} has no image for the split {split}: see {TEST} and {IMAGES}")
@@ -116,9 +119,8 @@ def source_files(scene_dir: Path) -> list[Path]:
     return [scene_dir / IMAGES, scene_dir / TEST, *images]
 
 
-def _record(scene_dir: Path, entry: Entry, where: str) -> PoseRecord:
-    name = PurePosixPath(entry.name)
-    image = scene_dir / FOLDER / name
+def _record(scene_dir: Path, entry: Entry, name: str, where: str) -> PoseRecord:
+    image = scene_dir / FOLDER / entry.name
     if not image.is_file():
         raise UserError(f"{where}: {image} is missing")
     numbers = parse_numbers(entry.words[1:8], 7, where)
@@ -127,9 +129,9 @@ def _record(scene_dir: Path, entry: Entry, where: str) -> PoseRecord:
     except ValueError as error:
         raise UserError(f"{where}: {error}; mend the line, or pass --skip_bad") from error
     return PoseRecord(
-        name=name.with_suffix("").as_posix(),
+        name=name,
         image=image,
-        sequence=name.parent.as_posix(),
+        sequence=PurePosixPath(entry.name).parent.as_posix(),
         pose=pose,
     )
 
@@ -137,18 +139,39 @@ def _record(scene_dir: Path, entry: Entry, where: str) -> PoseRecord:
 def _entries(path: Path) -> list[Entry]:
     """The images of images.txt in its order."""
     entries = []
-    # Of the two lines of an image the second, with its points, is empty where it has none.
-    for number, line in _lines(path, keep_empty=True)[::2]:
+    for index, (number, line) in enumerate(_lines(path, keep_empty=True)):
+        if index % 2:
+            if not _points(line):
+                raise UserError(
+                    f"{path}, line {number} holds no points `X Y POINT3D_ID ...` of the image "
+                    "before it: add the line, which is empty where there are none"
+                )
+            continue
         words = line.split(maxsplit=9)
         if len(words) < 10:
             raise UserError(
                 f"{path}, line {number} is no image: "
                 "`ID QW QX QY QZ TX TY TZ CAMERA_ID NAME` and a line of points"
             )
-        entries.append(Entry(number, words[9].strip(), words[:9]))
+        name = words[9].strip()
+        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+            raise UserError(
+                f"{path}, line {number}: {name} is outside the folder of photographs: give its "
+                "path below that folder"
+            )
+        entries.append(Entry(number, name, words[:9]))
     if not entries:
         raise UserError(f"{path} lists no image: COLMAP has placed none")
     return entries
+
+
+def _points(line: str) -> bool:
+    """Whether a line is that of an image's points: as a rule many, so only the last one is read."""
+    words = line.split()
+    try:
+        return len(words) % 3 == 0 and all(map(np.isfinite, map(float, words[-3:])))
+    except ValueError:
+        return False
 
 
 def _test_names(path: Path, entries: list[Entry]) -> set[str]:

@@ -17,6 +17,7 @@ from data.records import (
     SceneRecord,
     listed_images,
     require_split,
+    unique_names,
 )
 from errors import UserError
 
@@ -43,7 +44,7 @@ def read_split(scene_dir: Path, split: str, skip_bad: bool = False) -> list[Scen
     path = scene_dir / SPLIT_FILES[require_split(split)]
     bad = BadEntries(skip=skip_bad)
     classes = read_classes(scene_dir)
-    names = _names(scene_dir)
+    names = unique_names(_entries(scene_dir))
     if not (scene_dir / IMAGES).is_dir():
         raise UserError(
             f"{scene_dir / IMAGES} is missing: it must hold a folder of images for each category"
@@ -144,20 +145,6 @@ def _entries(scene_dir: Path) -> list[str]:
     """Returns the good lines of both lists."""
     paths = [scene_dir / name for name in SPLIT_FILES.values()]
     return [line for path in paths for _, line in listed_images(path) if _is_entry(line)]
-
-
-def _names(scene_dir: Path) -> dict[str, str]:
-    """Returns the unique name of each listed file: its path without ending, if that is unique.
-
-    Of files that differ in their ending alone, in one list or across the two, and of a file whose
-    name without ending is another file's whole name, the ending is kept.
-    """
-    listed = set(_entries(scene_dir))
-    stems = {line: Path(line).with_suffix("").as_posix() for line in listed}
-    count = Counter(stems.values())
-    return {
-        line: line if count[stem] > 1 or stem in listed else stem for line, stem in stems.items()
-    }
 
 
 def _require_training_images(

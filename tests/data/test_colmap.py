@@ -88,6 +88,10 @@ BAD = [
     ("images.txt", " 2 a/2.png", "", r"images\.txt, line 7 is no image"),
     ("images.txt", " a/2.png", " a/3.png", r"images\.txt, line 7: .*a/3\.png is missing"),
     ("images.txt", "\n2 ", "\n2 nan ", r"images\.txt, line 7"),
+    ("images.txt", " a/2.png", " ../2.png", r"line 7: \.\./2\.png is outside the folder"),
+    ("images.txt", " a/2.png", " /etc/2.png", r"line 7: /etc/2\.png is outside the folder"),
+    ("images.txt", "4.5 6.5 -1 7 8 12\n3", "3", r"line 4 holds no points .* add the line"),
+    ("images.txt", "4.5 6.5 -1 7 8 12\n3", "4.5 6.5\n3", r"line 4 holds no points"),
     ("images.txt", " 2 a/2.png", " 9 a/2.png", r"cameras\.txt has no camera 9"),
     ("cameras.txt", "1 SIMPLE_RADIAL 80 60 72 40 30 0.01", "1 PINHOLE 80", r"line 2 is no camera"),
     ("cameras.txt", "80 60 72", "80 60 x", r"cameras\.txt, line 2 .* not a number"),
@@ -103,6 +107,11 @@ def test_bad_files(scene, name, old, new, message):
     with pytest.raises(UserError, match=message):
         reader.read_split(scene, "train")
         reader.focal_length(scene)
+
+
+def test_names_are_unique(tmp_path):
+    scene = write_colmap(tmp_path, names=("a/1.png", "a/1.jpg", "a/2.jpg", "b/1.png"))
+    assert names(scene, "train") == ["a/1.jpg", "a/1.png", "a/2"]
 
 
 def test_bad_images_can_be_skipped(scene):

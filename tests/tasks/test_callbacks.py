@@ -67,7 +67,7 @@ def test_steps_are_shared_among_layers_by_how_often_they_were_selected(selected,
 def test_steps_settle_once_by_the_last_epoch_in_which_the_gate_is_free(capsys):
     network = small_joint_attention()
     network.build((None, SIDE, SIDE, 3))
-    settle = callbacks.SettleLayers(network, epochs=2)
+    settle = callbacks.SettleLayers(network, epochs=20, settle_fraction=0.1)
     plans = []
     for epoch, share in enumerate((0.9, 0.2, 0.9, 0.9)):
         settle.on_epoch_begin(epoch)
@@ -85,8 +85,15 @@ def test_a_run_broken_off_just_before_its_steps_settle_knows_what_was_selected()
     past = [
         {name: str(value) for name, value in selected_shares(share).items()} for share in (0.9, 0.2)
     ]
-    callbacks.SettleLayers(network, 2, past).on_epoch_begin(2)
+    callbacks.SettleLayers(network, 20, 0.1, past).on_epoch_begin(2)
     assert numpy_outputs(network.plan.value)[0].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("epochs", "fraction", "free"), [(90, 0.1, 9), (4, 0.1, 1), (4, 0.99, 3), (1, 0.5, 1)]
+)
+def test_one_epoch_at_least_is_free_and_one_settled(epochs, fraction, free):
+    assert callbacks.SettleLayers(None, epochs, fraction).free == free
 
 
 def selected_shares(share):
