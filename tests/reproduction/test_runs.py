@@ -26,6 +26,8 @@ from tests.reproduction.runs import (
     write_results,
 )
 
+README = (Path(__file__).parents[2] / "README.md").read_text()
+
 
 def test_run_folders_differ_wherever_the_configuration_does():
     experiments = {e for table in TABLES.values() for e in experiments_of(table, table.rows)}
@@ -236,6 +238,20 @@ def test_what_differs_from_the_thesis_is_told():
     assert "beta on 7scenes 10 (120 to 750)" in found
     assert "pretrained none (places205)" in found
     assert not any(text.startswith("batch_size") for text in found)
+
+
+def test_the_thesis_recipe_of_the_readme_is_the_thesis():
+    command = re.search(r"(--table=\S+) .*--train_flags=\"(--pretrained=places205 .*)\"", README)
+    table = TABLES[command[1].removeprefix("--table=")]
+    given = command[2].removeprefix("--pretrained=places205 ")  # which are not there
+    found = [
+        make_run(experiment, 0, Recipe.parse(given, None, None, "runs")).config
+        for experiment in experiments_of(table, table.rows)
+    ]
+    # Shop Facade's is the authors' own.
+    assert differences(found) == [
+        "pretrained none (places205)", "beta on cambridge 100 (250 to 2000)",
+    ]  # fmt: skip
 
 
 def test_what_counts_for_nothing_in_a_recorded_network_is_not_told(recipe):
