@@ -90,7 +90,9 @@ DATASETS = {
         seven_scenes_reader,
         seven_scenes.Builder,
         own_scenes=True,
-        focal_length=585 / 480,  # the data set's page: 585 pixels for 640 x 480
+        # The Kinect's colour camera, 640 x 480. The 585 pixels that the data set's page tells are
+        # those of its depth camera.
+        focal_length=525 / 480,
     ),
     "cambridge": Dataset(
         "cambridge",
