@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from data.crops import PREPARED_SIDE, centre_crop, resize_short_side, short_side
+from data.crops import PREPARED_SIDE, centre_crop, resize_short_side, to_crop_scale
 from errors import UserError
 from models.depth_on_demand import call_on_demand
 from models.joint_attention import JointAttention
@@ -64,14 +64,11 @@ def crops(images: tf.Tensor, image_size: int, task: str = "pose") -> tf.Tensor:
     """
     if task == "digit":
         return _grey(_resize_square(images, image_size))
-    side = short_side(image_size)
     if task == "scene":
         prepared = _resize_square(images, PREPARED_SIDE)
     else:
         prepared = resize_short_side(images, PREPARED_SIDE)
-    if side != PREPARED_SIDE:
-        prepared = resize_short_side(prepared, side)
-    return centre_crop(prepared, image_size)
+    return centre_crop(to_crop_scale(prepared, image_size), image_size)
 
 
 def open_run(path: str | Path) -> Predictor:

@@ -6,15 +6,28 @@ PREPARED_SIDE = 256  # short side of prepared images, for crops of 224; scene im
 
 
 def short_side(image_size: int) -> int:
-    """Short side of an image before a crop of `image_size`: 256 for 224, as in the thesis."""
-    return round(PREPARED_SIDE * image_size / 224)
+    """Short side, even, before a crop of `image_size`: 256 for 224, as in the thesis."""
+    return 2 * round(PREPARED_SIDE * image_size / 224 / 2)
 
 
-def resize_short_side(image: tf.Tensor, side: int) -> tf.Tensor:
-    """[H, W, 3] or [B, H, W, 3] to short side `side`, aspect kept, antialiased, in uint8."""
+def to_crop_scale(prepared: tf.Tensor, image_size: int) -> tf.Tensor:
+    """Prepared images [H, W, 3] or [B, H, W, 3] at the scale that crops are cut from.
+
+    Both sides become even, as crops are, so that a crop can have the image's own centre: of small
+    images half a pixel is a quarter of a degree. What is at that scale already stays as it is.
+    """
+    side = short_side(image_size)
+    return prepared if side == PREPARED_SIDE else resize_short_side(prepared, side, multiple=2)
+
+
+def resize_short_side(image: tf.Tensor, side: int, multiple: int = 1) -> tf.Tensor:
+    """[H, W, 3] or [B, H, W, 3] to short side `side`, antialiased, in uint8.
+
+    The aspect is kept as far as both sides can be multiples of `multiple`.
+    """
     shape = tf.cast(tf.shape(image)[-3:-1], tf.float32)
     scale = float(side) / tf.reduce_min(shape)
-    target = tf.cast(tf.round(shape * scale), tf.int32)
+    target = multiple * tf.cast(tf.round(shape * scale / multiple), tf.int32)
     resized = tf.image.resize(tf.cast(image, tf.float32), target, antialias=True)
     return tf.cast(tf.clip_by_value(tf.round(resized), 0.0, 255.0), tf.uint8)
 

@@ -15,14 +15,7 @@ import tensorflow as tf
 from absl import logging
 
 from data.batches import ahead
-from data.crops import (
-    PREPARED_SIDE,
-    centre_crop,
-    random_crop,
-    resize_short_side,
-    short_side,
-    turned,
-)
+from data.crops import centre_crop, random_crop, short_side, to_crop_scale, turned
 from data.poses import mean_pose
 from data.preparation import PreparedScene
 from errors import UserError
@@ -142,13 +135,11 @@ class Split:
         return tuple(np.mean(list(means.as_numpy_iterator()), axis=0).tolist())
 
     def _decoder(self) -> Callable[[dict], dict]:
-        side = short_side(self.image_size)
         target, dtype = ("pose", tf.float32) if self.classes is None else ("label", tf.int32)
 
         def decode(example: dict) -> dict:
             image = tf.io.decode_png(example["image"], channels=3)
-            if side != PREPARED_SIDE:
-                image = resize_short_side(image, side)
+            image = to_crop_scale(image, self.image_size)
             return {"image": image, "target": tf.cast(example[target], dtype)}
 
         return decode

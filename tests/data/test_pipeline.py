@@ -10,6 +10,7 @@ from data.crops import (
     random_crop,
     resize_short_side,
     short_side,
+    to_crop_scale,
     turned,
 )
 from data.pipeline import held_out, load_split, memory_bytes
@@ -110,19 +111,19 @@ def test_with_a_focal_length_crops_have_the_poses_of_turned_cameras(training):
     turning = take(training.train_batches(6, seed=1, focal_length=1.2), 1)[0]
     np.testing.assert_array_equal(turning[0], plain[0])
     np.testing.assert_array_equal(turning[1][:, :3], plain[1][:, :3])
-    # Images of 73 x 97 pixels: a crop of 64 is at most 16.5 and 4.5 pixels off the centre.
+    # Images of 74 x 98 pixels: a crop of 64 is at most 17 and 5 pixels off the centre.
     degrees = orientation_error_deg(plain[1], turning[1])
-    assert 0.5 < degrees.max() < np.degrees(np.arctan(17.5 / (1.2 * 73)))
+    assert 0.5 < degrees.max() < np.degrees(np.arctan(18 / (1.2 * 74)))
     # Towards where the crop was cut out, not away from it.
     poses = map(tuple, training.targets.astype(np.float32))
     sources = dict(zip(poses, training.examples, strict=True))
     for image, pose, found in zip(*plain, turning[1], strict=True):
         png = sources[tuple(pose)]["image"]
-        whole = resize_short_side(tf.io.decode_png(png), short_side(SIZE)).numpy()
+        whole = to_crop_scale(tf.io.decode_png(png), SIZE).numpy()
         every = np.lib.stride_tricks.sliding_window_view(whole, image.shape)[:, :, 0]
         ((row, column),) = np.argwhere((every == image).all(axis=(2, 3, 4)))
-        centre = np.float32([column - (97 - SIZE) / 2, row - (73 - SIZE) / 2])
-        expected = turned(tf.constant(pose), tf.constant(centre / np.float32(1.2 * 73)))
+        centre = np.float32([column - (98 - SIZE) / 2, row - (74 - SIZE) / 2])
+        expected = turned(tf.constant(pose), tf.constant(centre / np.float32(1.2 * 74)))
         np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
@@ -145,15 +146,14 @@ def test_test_batches_are_centre_crops_in_file_order(training):
     (images, poses), *_ = take(training.test_batches(6), 1)
     np.testing.assert_array_equal(poses, training.targets.astype(np.float32))
     example = next(iter(training.examples))
-    whole = resize_short_side(tf.io.decode_png(example["image"]), short_side(SIZE))
+    whole = to_crop_scale(tf.io.decode_png(example["image"]), SIZE)
     top, left = (whole.shape[0] - SIZE) // 2, (whole.shape[1] - SIZE) // 2
     np.testing.assert_array_equal(images[0], whole[top : top + SIZE, left : left + SIZE])
 
 
 def test_mean_rgb_is_the_mean_over_all_pixels(training):
-    side = short_side(SIZE)
     pixels = [
-        resize_short_side(tf.io.decode_png(example["image"]), side).numpy().reshape(-1, 3)
+        to_crop_scale(tf.io.decode_png(example["image"]), SIZE).numpy().reshape(-1, 3)
         for example in training.examples
     ]
     np.testing.assert_allclose(training.mean_rgb(), np.concatenate(pixels).mean(0), rtol=1e-6)
@@ -162,6 +162,18 @@ def test_mean_rgb_is_the_mean_over_all_pixels(training):
 def test_short_side_keeps_the_thesis_ratio():
     assert short_side(224) == 256
     assert short_side(112) == 128
+    assert short_side(96) == 110  # of 109.7
+
+
+@pytest.mark.parametrize(
+    ("width", "size", "expected"),
+    # 256 / 341 of 110 and 74; what has the thesis's size is cut as it is.
+    [(341, 96, (110, 146)), (341, 64, (74, 98)), (455, 96, (110, 196)), (341, 224, (256, 341))],
+)
+def test_a_small_crop_can_have_the_centre_of_its_image(width, size, expected):
+    image = tf.zeros((256, width, 3), tf.uint8)
+    assert to_crop_scale(image, size).shape == (*expected, 3)
+    assert to_crop_scale(image[None], size).shape == (1, *expected, 3)
 
 
 @pytest.mark.parametrize(("height", "width", "expected"), [(60, 80, (30, 40)), (80, 60, (40, 30))])
