@@ -1,6 +1,7 @@
 """Files that appear whole or not at all, and what reading one can raise."""
 
 import contextlib
+import fcntl
 import functools
 import hashlib
 import os
@@ -48,6 +49,21 @@ def whole_file(path: Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+@contextlib.contextmanager
+def locked(folder: Path, *, wait: bool) -> Iterator[None]:
+    """Keeps other processes that ask for it out of `folder`; a lock ends with its process.
+
+    Raises:
+        BlockingIOError: Another process has it, and this one is not to wait.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def user_path(path: str | Path) -> Path:

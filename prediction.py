@@ -200,6 +200,7 @@ def _rows_to(output: str | None):
     if output is None:
         return nullcontext(sys.stdout)
     try:
-        return user_path(output).open("w", newline="", encoding="utf-8")
+        # The names of files need not be text.
+        return user_path(output).open("w", newline="", encoding="utf-8", errors="surrogateescape")
     except OSError as error:
         raise UserError(f"--output={output} cannot be written: {error.strerror}") from error

@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import fcntl
 import json
 import math
 import os
@@ -17,7 +16,7 @@ import keras
 
 from configuration import OFF, network_arguments
 from errors import UserError
-from files import BROKEN_WEIGHTS, remove_parts, sha256, user_path, whole_file
+from files import BROKEN_WEIGHTS, locked, remove_parts, sha256, user_path, whole_file
 from flags import NOT_IN_CONFIG
 from models.networks import NETWORKS, build_network
 from processor import best_precision
@@ -75,7 +74,7 @@ class RunFolder:
         if not begun:
             try:
                 path.mkdir(parents=True, exist_ok=True)
-                _write_json(path / "config.json", config)
+                _begin(path, config)
             except OSError as error:
                 raise _unwritable(path, error) from error
         run = cls.open(path)
@@ -120,9 +119,26 @@ class RunFolder:
         """Checkpoint `best` or `last`."""
         return self.path / "checkpoints" / f"{name}.weights.h5"
 
+    def require_weights(self, name: str) -> Path:
+        """Checkpoint `best` or `last`.
+
+        Raises:
+            UserError: There is none.
+        """
+        path = self.weights(name)
+        if not path.exists():
+            finished = (self.path / "finished.json").exists()
+            advice = "only a record of the run is kept here" if finished else "train an epoch first"
+            raise UserError(f"{path} is missing: {advice}")
+        return path
+
     def digest(self) -> str:
-        """SHA-256 of the checkpoint `best`: results keep it, to tell whether they are of it."""
-        return sha256(self.weights("best"))
+        """SHA-256 of the checkpoint `best`: results keep it, to tell whether they are of it.
+
+        Raises:
+            UserError: There is none, or it cannot be read.
+        """
+        return sha256(self.require_weights("best"))
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -131,10 +147,9 @@ class RunFolder:
         Raises:
             UserError: Another process trains in it.
         """
-        folder = os.open(self.path, os.O_RDONLY)
-        try:
+        with contextlib.ExitStack() as stack:
             try:
-                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                stack.enter_context(locked(self.path, wait=False))
             except BlockingIOError as error:
                 raise UserError(
                     f"another process trains in {self.path}: wait for it, or give another --run_dir"
@@ -142,8 +157,6 @@ class RunFolder:
             for place in (self.path, self.path / "checkpoints"):
                 remove_parts(place)
             yield
-        finally:
-            os.close(folder)
 
     def split_folder(self, split: str) -> Path:
         """Where the results on a split lie; made if need be."""
@@ -228,11 +241,7 @@ def load_network(run: RunFolder, weights: str = "best") -> keras.Model:
     Raises:
         UserError: The run has no such checkpoint, or it belongs to another model.
     """
-    path = run.weights(weights)
-    if not path.exists():
-        finished = (run.path / "finished.json").exists()
-        advice = "only a record of the run is kept here" if finished else "train for an epoch first"
-        raise UserError(f"{path} is missing: {advice}")
+    path = run.require_weights(weights)
     try:
         task = build_task(run.config | {"mixed_precision": "none"})
     except (LookupError, TypeError, ValueError) as error:
@@ -308,6 +317,16 @@ def _same(before: object, now: object) -> bool:
 
 def _flag(value: object) -> str:
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _begin(path: Path, config: dict) -> None:
+    """Writes config.json, unless another process has been faster, or is training here."""
+    try:
+        with locked(path, wait=False):
+            if not (path / "config.json").exists():
+                _write_json(path / "config.json", config)
+    except BlockingIOError:
+        pass
 
 
 def _write_json(path: Path, content: dict) -> None:

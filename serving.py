@@ -27,8 +27,8 @@ OUTPUTS = {
     },
     "uncertainty": {
         "columns": ["metres", "degrees"],
-        "meaning": "spread of the samples that the pose is the mean of, times a factor: half of "
-        "the errors on images held out in training were smaller",
+        "meaning": "spread of the samples that the pose is the mean of, times a factor, such that "
+        "half of the errors on images held out in training were smaller; 1 if there were none",
     },
     "logits": {"meaning": "[B, K]: a score of each of the `classes`, the largest is the answer"},
     "probabilities": {"meaning": "[B, K]: softmax of the logits; the classes sum to 1"},

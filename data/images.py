@@ -10,6 +10,7 @@ from PIL import Image
 from errors import UserError
 
 SHORT_SIDE = 256
+LONGEST = 20  # sides of an image, at the most, in units of the short one
 _ORIENTATION = 0x0112  # EXIF tag
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -88,7 +89,13 @@ def prepare(path: Path, task: str) -> np.ndarray:
         return resize_square(decode_rgb(path, upright=True))
     if task == "digit":
         return decode_rgb(path, upright=True)
-    return resize_short_side(decode_rgb(path))
+    image = decode_rgb(path)
+    height, width = image.shape[:2]
+    if max(height, width) > LONGEST * min(height, width):
+        raise UserError(
+            f"{path} has {width} x {height} pixels, no photograph: replace it, or pass --skip_bad"
+        )
+    return resize_short_side(image)
 
 
 def encode_png(image: np.ndarray) -> bytes:
@@ -101,6 +108,8 @@ def encode_png(image: np.ndarray) -> bytes:
 
 def _rgb(image: Image.Image) -> Image.Image:
     """Returns the image, which is loaded by this, in RGB."""
+    if image.mode == "F":
+        raise ValueError("its levels are fractions, whose white is not told")
     if image.mode.startswith("I"):  # 16 bits; Pillow's own conversion makes all above 255 white.
         levels = (np.asarray(image).astype(np.int64) + 128) // 257
         return Image.fromarray(np.clip(levels, 0, 255).astype(np.uint8)).convert("RGB")

@@ -215,5 +215,16 @@ def held_out(
 
 
 def initial_pose(split: Split) -> list[float]:
-    """Mean pose of a split with poses, where the network's last bias starts."""
+    """Mean pose of a split with poses, where the network's last bias starts.
+
+    Raises:
+        UserError: Cameras are so far from the origin that float32, in which networks answer, rounds
+            their positions by more than a millimetre.
+    """
+    farthest = np.abs(split.targets[:, :3]).max()
+    if (rounded := np.spacing(np.float32(farthest))) > 1e-3:
+        raise UserError(
+            f"cameras are up to {farthest:.0f} m from the origin, where positions are rounded to "
+            f"{rounded:.2g} m: subtract the same whole numbers from all of them"
+        )
     return mean_pose(split.targets).tolist()

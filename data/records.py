@@ -141,6 +141,17 @@ def unique_names(files: Iterable[str]) -> dict[str, str]:
     }
 
 
+def require_inside(name: str, folder: Path, where: str) -> None:
+    """Checks that a file as it is listed lies below a folder.
+
+    Raises:
+        UserError: It need not; the sentence begins with `where`, a file and line.
+    """
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts:
+        raise UserError(f"{where}: {name} is outside {folder}: give its path below that folder")
+
+
 def parse_numbers(words: list[str], count: int, where: str) -> np.ndarray:
     """Returns `count` numbers as float64 [count].
 

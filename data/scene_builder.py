@@ -3,6 +3,7 @@
 import abc
 import itertools
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -129,6 +130,13 @@ class SceneBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         scene_dir = self._local_scene(dl_manager) or self._download_scene(dl_manager)
         # Both lists are read before the first image, so that a fault shows at once.
         records = {split: self.read_split(scene_dir, split) for split in SPLITS}
+        for split, found in records.items():
+            count = Counter(record.name for record in found)
+            if repeated := sorted(name for name in count if count[name] > 1):
+                raise UserError(
+                    f"{scene_dir} lists {len(repeated)} images, such as {repeated[0]}, more than "
+                    f"once in the {split} split: list each once"
+                )
         shared = {record.name for record in records["train"]} & {
             record.name for record in records["test"]
         }

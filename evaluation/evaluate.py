@@ -22,9 +22,10 @@ def evaluate(run: RunFolder, split: str, data_dir: str | None = None) -> dict:
         UserError: Checkpoint or data cannot be used, or nothing was held out.
     """
     task = _task(run.config)
+    digest = run.digest()  # first: what replaces the weights meanwhile must not pass for these
     network = load_network(run)
-    digest = run.digest()
     source = open_source(run.config, data_dir or run.config["data_dir"])
+    reference = _reference(run, source)
     tested = _load(run, source, split)
     folder = run.split_folder(split)
 
@@ -33,15 +34,18 @@ def evaluate(run: RunFolder, split: str, data_dir: str | None = None) -> dict:
     metrics = task.metrics(run.config, tested, outputs)
     if hasattr(task, "gate_metrics"):
         metrics |= task.gate_metrics(network, run.config["image_size"], outputs)
-    aside = run.config["validation_sequences"]
-    reference = source.load("train", [name for name in source.sequences if name not in aside])
     metrics["baselines"] = task.baselines(run.config, network, tested, reference, outputs)
-    task.write(folder, run.config, tested, outputs)
     path = folder / "metrics.json"
-    path.write_text(json.dumps(metrics, indent=2) + "\n")
-    task.write_report(run.path, split)
-    metrics["weights_sha256"] = digest  # says that the evaluation came to its end
-    path.write_text(json.dumps(metrics, indent=2) + "\n")
+    try:
+        for name in ("metrics.json", "report.html"):  # of other weights, perhaps
+            (folder / name).unlink(missing_ok=True)
+        task.write(folder, run.config, tested, outputs)
+        path.write_text(json.dumps(metrics, indent=2) + "\n")
+        task.write_report(run.path, split)
+        metrics["weights_sha256"] = digest  # says that the evaluation came to its end
+        path.write_text(json.dumps(metrics, indent=2) + "\n")
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written: {error.strerror or error}") from error
     return metrics
 
 
@@ -52,6 +56,22 @@ def comparison(config: dict, metrics: dict) -> list[str]:
 
 def _task(config: dict):
     return TASKS[config["task"]]
+
+
+def _reference(run: RunFolder, source: Source) -> AnySplit:
+    """What the run was trained on, for the baselines."""
+    aside = run.config["validation_sequences"]
+    others = (
+        f"the data are not those that {run.path} was trained on ({{}}): "
+        "name with --data_dir where these lie"
+    )
+    if missing := set(aside) - set(source.sequences):
+        raise UserError(others.format(f"they have no sequence {min(missing)}, which it held out"))
+    reference = source.load("train", [name for name in source.sequences if name not in aside])
+    trained = run.config["train_images"]
+    if len(reference) != trained:
+        raise UserError(others.format(f"{len(reference)} training images, not {trained}"))
+    return reference
 
 
 def _load(run: RunFolder, source: Source, split: str) -> AnySplit:

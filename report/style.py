@@ -1,16 +1,19 @@
 """What all figures share: colours, type and the way they are drawn.
 
 Figures are `matplotlib.figure.Figure` objects on the Agg canvas, never pyplot: no display is
-needed, no global state is touched, and a figure is freed when it goes out of scope.
+needed, and a figure is freed when it goes out of scope.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+matplotlib.rcParams["text.parse_math"] = False  # a dollar in a name is no formula
 
 DPI = 150
 WIDTH = 7.2  # inches; type of 9 points stays readable when a page shows this at 500 pixels
@@ -101,7 +104,7 @@ def pixels(figure: Figure) -> np.ndarray:
 
 def quantity(value: float, unit: str) -> str:
     """A number of three digits with its unit, `m` or `°`: `0.123 m`, `4.5°`, `1204 m`."""
-    number = f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    number = f"{value:.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
     return number + unit if unit == "°" else f"{number} {unit}"
 
 

@@ -276,6 +276,18 @@ class TestAfterTraining:
         (scene / "TrainSplit.txt").write_text("sequence1\n")
         assert "other images" in sentence(again)
 
+    def test_an_evaluation_on_other_images(self, run, scene):
+        (scene / "TrainSplit.txt").write_text("sequence1\n")
+        held_out = run.config["validation_sequences"]
+        assert held_out == ["seq-03"]
+        assert "no sequence seq-03, which it held out" in sentence(evaluate, run, "test")
+        write_seven_scenes(scene.parent, train=(1, 3, 4), frames=2)
+        assert "4 training images, not 2" in sentence(evaluate, run, "test")
+
+    def test_results_that_cannot_be_written(self, run):
+        (run.path / "test/predictions.csv").mkdir(parents=True)
+        assert f"{run.path / 'test'} cannot be written" in sentence(evaluate, run, "test")
+
     def test_checkpoint_of_another_model(self, run, tmp_path):
         other = make_run(tmp_path / "posenet", model="posenet")
         shutil.copy(other.weights("best"), run.weights("best"))
@@ -307,7 +319,7 @@ class TestAfterTraining:
         run.weights("best").unlink()
         assert "only a record" in sentence(evaluate, run, "test")
         (run.path / "finished.json").unlink()
-        assert "train for an epoch first" in sentence(evaluate, run, "test")
+        assert "train an epoch first" in sentence(evaluate, run, "test")
 
     def test_broken_configuration(self, run):
         (run.path / "config.json").write_text(json.dumps(run.config)[:100])

@@ -81,7 +81,13 @@ def test_packages_that_are_missing_are_named(package, run, tmp_path, monkeypatch
     monkeypatch.delitem(sys.modules, f"{package}.convert", raising=False)
     with pytest.raises(UserError, match=f"{package}.*pip install -r requirements-onnx.txt"):
         export_onnx(run.path, tmp_path / "exported")
-        open_exported(tmp_path / "exported")
+
+
+@pytest.mark.parametrize("exported", ["onnx"], indirect=True)
+def test_a_package_that_is_missing_when_it_is_read_is_named(exported, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(UserError, match=r"onnxruntime.*pip install -r requirements-onnx\.txt"):
+        open_exported(exported)
 
 
 def test_predict_reads_it(exported, tmp_path):

@@ -16,7 +16,15 @@ import numpy as np
 from absl import logging
 
 from data import poses
-from data.records import BadEntries, PoseRecord, parse_numbers, read_text, require_split
+from data.records import (
+    BadEntries,
+    PoseRecord,
+    parse_numbers,
+    read_text,
+    require_inside,
+    require_split,
+    unique_names,
+)
 from errors import UserError
 
 SPLIT_FILES = {"train": "dataset_train.txt", "test": "dataset_test.txt"}
@@ -43,16 +51,19 @@ def read_split(scene_dir: Path, split: str, skip_bad: bool = False) -> list[Pose
     path = scene_dir / SPLIT_FILES[split]
     bad = BadEntries(skip=skip_bad)
     records = []
+    names = unique_names(
+        words[0] for name in SPLIT_FILES.values() for _, words in _lines(scene_dir / name)
+    )
     for number, image, pose in drop_implausible(read_poses(path, bad), path):
         with bad.guard():
+            require_inside(image, scene_dir, f"{path}, line {number}")
             if not (scene_dir / image).is_file():
                 raise UserError(f"{path}, line {number}: {scene_dir / image} is missing")
-            name = Path(image).with_suffix("")
             records.append(
                 PoseRecord(
-                    name=name.as_posix(),
+                    name=names[image],
                     image=scene_dir / image,
-                    sequence=name.parent.as_posix(),
+                    sequence=Path(image).parent.as_posix(),
                     pose=pose,
                 )
             )

@@ -24,6 +24,7 @@ from data.records import (
     listed_images,
     parse_numbers,
     read_text,
+    require_inside,
     require_split,
     unique_names,
 )
@@ -154,11 +155,7 @@ def _entries(path: Path) -> list[Entry]:
                 "`ID QW QX QY QZ TX TY TZ CAMERA_ID NAME` and a line of points"
             )
         name = words[9].strip()
-        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-            raise UserError(
-                f"{path}, line {number}: {name} is outside the folder of photographs: give its "
-                "path below that folder"
-            )
+        require_inside(name, path.with_name(FOLDER), f"{path}, line {number}")
         entries.append(Entry(number, name, words[:9]))
     if not entries:
         raise UserError(f"{path} lists no image: COLMAP has placed none")

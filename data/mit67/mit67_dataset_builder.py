@@ -1,12 +1,12 @@
 """TFDS builder of MIT-67 Indoor Scenes."""
 
-import shutil
 from pathlib import Path
 
 import tensorflow_datasets as tfds
 
 from data.indoor_scenes import reader
 from data.indoor_scenes.scene_label_builder import SceneLabelBuilder
+from files import copy_file
 
 SCENES = ("mit67",)
 _ARCHIVE = "http://groups.csail.mit.edu/vision/LabelMe/NewImages/indoorCVPR_09.tar"  # 2.4 GB
@@ -50,5 +50,5 @@ class Builder(SceneLabelBuilder):
     def arrange(self, scene: str, downloads: list[Path]) -> Path:
         scene_dir, *lists = downloads
         for name, path in zip(reader.SPLIT_FILES.values(), lists, strict=True):
-            shutil.copyfile(path, scene_dir / name)
+            copy_file(path, scene_dir / name)
         return scene_dir

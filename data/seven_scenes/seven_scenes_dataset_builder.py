@@ -11,6 +11,7 @@ from data.records import PoseRecord
 from data.scene_builder import ScenePoseBuilder
 from data.seven_scenes import reader
 from errors import UserError
+from files import locked
 
 SCENES = ("chess", "fire", "heads", "office", "pumpkin", "redkitchen", "stairs")
 _URL = (
@@ -59,11 +60,17 @@ def extract_sequences(scene_dir: Path) -> None:
     TFDS's own extraction names its output after the archive alone, and every scene has a
     `seq-01.zip`: the second scene would be given the frames of the first.
 
-    An interrupted call leaves no half-filled `seq-XX`; calling again finishes the work.
+    An interrupted call leaves no half-filled `seq-XX`; calling again finishes the work. Of two
+    processes the second waits for the first.
 
     Raises:
         UserError: An archive is damaged.
     """
+    with locked(scene_dir, wait=True):
+        _extract_sequences(scene_dir)
+
+
+def _extract_sequences(scene_dir: Path) -> None:
     for archive in sorted(scene_dir.glob("seq-*.zip")):
         target = archive.with_suffix("")
         if not target.exists():

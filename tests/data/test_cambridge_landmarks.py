@@ -1,6 +1,7 @@
 """The reader of Cambridge Landmarks."""
 
 import logging
+import shutil
 
 import numpy as np
 import pytest
@@ -77,6 +78,7 @@ BAD_LINES = {
     "word": ("seq1/frame00002.png 1 2 3 1 0 0 x", "line 5 holds a value that is not a number"),
     "nan": ("seq1/frame00002.png nan 2 3 1 0 0 0", "line 5: the position is not finite"),
     "norm 0": ("seq1/frame00002.png 1 2 3 0 0 0 0", "line 5: the quaternion has norm 0"),
+    "outside": ("../frame00002.png 1 2 3 1 0 0 0", r"line 5: \.\./frame00002\.png is outside"),
     "no image": ("seq1/frame00099.png 1 2 3 1 0 0 0", r"line 5: .*frame00099\.png is missing"),
 }
 
@@ -88,6 +90,14 @@ def test_bad_line_stops_or_is_skipped(scene, case):
     with pytest.raises(UserError, match=rf"dataset_train\.txt, {message}"):
         reader.read_split(scene, "train")
     assert len(reader.read_split(scene, "train", skip_bad=True)) == 5
+
+
+def test_names_are_unique(scene):
+    shutil.copy(scene / "seq1/frame00001.png", scene / "seq1/frame00001.jpg")
+    with (scene / "dataset_test.txt").open("a") as file:
+        file.write("seq1/frame00001.jpg 1 2 3 1 0 0 0\n")
+    assert reader.read_split(scene, "train")[0].name == "seq1/frame00001.png"
+    assert reader.read_split(scene, "test")[-1].name == "seq1/frame00001.jpg"
 
 
 @pytest.mark.parametrize("text", ["", CAMBRIDGE_HEADER])

@@ -191,6 +191,13 @@ def test_image_in_both_splits(chess, copies):
         prepare_chess(chess)
 
 
+def test_image_listed_twice(tmp_path, copies):
+    lines = write_cambridge(tmp_path / "cambridge") / "dataset_train.txt"
+    lines.write_text(lines.read_text() + lines.read_text().splitlines()[-1] + "\n")
+    with pytest.raises(UserError, match=r"1 images, such as seq\S+, more than once in the train"):
+        catalog.prepare("cambridge", "ShopFacade", str(tmp_path))
+
+
 def test_photographs_of_ones_own(tmp_path, copies):
     write_seven_scenes(tmp_path / "7scenes", scene="my kitchen", train=(1,), frames=1)
     prepared = catalog.prepare("7scenes", "my kitchen", str(tmp_path))

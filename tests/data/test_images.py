@@ -20,6 +20,15 @@ def test_short_side_becomes_256_and_the_aspect_is_kept(size, resized):
     assert images.resize_short_side(image).shape == (resized[1], resized[0], 3)
 
 
+def test_what_is_no_photograph_is_named(tmp_path):
+    Image.new("RGB", (2, 2000)).save(tmp_path / "line.png")
+    with pytest.raises(UserError, match=r"line\.png has 2 x 2000 pixels, no photograph"):
+        images.prepare(tmp_path / "line.png", "pose")
+    Image.fromarray(np.full((4, 4), 0.5, np.float32)).save(tmp_path / "levels.tif")
+    with pytest.raises(UserError, match=r"levels\.tif does not decode .*fractions"):
+        images.decode_rgb(tmp_path / "levels.tif")
+
+
 def test_image_of_the_right_size_is_not_touched():
     image = np.random.default_rng(0).integers(0, 256, (256, 341, 3), dtype=np.uint8)
     np.testing.assert_array_equal(images.resize_short_side(image), image)

@@ -1,5 +1,7 @@
 """Batches: order, crops, resuming, held-out sequences."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -13,8 +15,9 @@ from data.crops import (
     to_crop_scale,
     turned,
 )
-from data.pipeline import held_out, load_split, memory_bytes
+from data.pipeline import held_out, initial_pose, load_split, memory_bytes
 from data.poses import matrix_from_quaternion, orientation_error_deg
+from errors import UserError
 from tests.data.writers import camera_to_world, write_seven_scenes
 
 SIZE = 64
@@ -125,6 +128,12 @@ def test_with_a_focal_length_crops_have_the_poses_of_turned_cameras(training):
         centre = np.float32([column - (98 - SIZE) / 2, row - (74 - SIZE) / 2])
         expected = turned(tf.constant(pose), tf.constant(centre / np.float32(1.2 * 74)))
         np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_cameras_that_float32_would_round_are_refused(training):
+    far = dataclasses.replace(training, targets=training.targets + 5.8e6)
+    with pytest.raises(UserError, match=r"58000.. m from the origin, .* rounded to 0\.5 m"):
+        initial_pose(far)
 
 
 def test_images_with_poses_are_not_mirrored(training):

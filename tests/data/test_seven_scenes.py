@@ -1,6 +1,8 @@
 """The reader of 7-Scenes and the unpacking of its archives."""
 
+import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from data import poses
 from data.seven_scenes import reader
 from data.seven_scenes.seven_scenes_dataset_builder import extract_sequences
 from errors import UserError
+from files import locked
 from tests.data.writers import camera_to_world, write_image, write_seven_scenes
 
 
@@ -181,6 +184,19 @@ def test_interrupted_unpacking_is_finished_by_the_next(scene):
     (half / "frame-000000.pose.txt").write_text("half a po")
     extract_sequences(scene)
     assert len(reader.read_split(scene, "train")) == 6
+
+
+def test_of_two_at_a_time_the_second_waits(scene):
+    zip_sequences(scene)
+    with ThreadPoolExecutor(2) as pool:  # a lock keeps threads apart as it does processes
+        with locked(scene, wait=True):
+            others = [pool.submit(extract_sequences, scene) for _ in range(2)]
+            time.sleep(0.2)
+            assert not list(scene.glob("seq-??"))
+        for other in others:
+            other.result()
+    assert len(reader.read_split(scene, "train")) == 6
+    assert not list(scene.glob("seq-*.*"))
 
 
 def test_damaged_archive_is_named_and_leaves_nothing(scene):

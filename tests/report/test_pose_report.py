@@ -5,9 +5,11 @@ import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from errors import UserError
+from report import confusion_figure, image_gallery, style
 from report.pose_report import write_report
 from tests.report import runs
 
@@ -111,6 +113,14 @@ def test_report_escapes_a_hostile_scene_name(tmp_path):
     assert "<script" not in html
     assert html.count("&lt;script&gt;alert(&#x27;1&#x27;)&lt;/script&gt; &amp; $title") == 3
     Outline(html)
+
+
+def test_dollars_in_names_are_no_formulas(tmp_path):
+    name = r"shop_$5_vs_$\foo"
+    figure = image_gallery.gallery_figure({0: np.zeros((8, 8, 3), np.uint8)}, [name], ["$_$"])
+    assert style.pixels(figure).shape[2] == 3
+    figure = confusion_figure.confusion_figure(np.eye(2), [name, "$_$"])
+    assert style.pixels(figure).shape[2] == 3
 
 
 def test_report_shows_the_configuration(joint):
