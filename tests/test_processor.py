@@ -49,11 +49,12 @@ def create(tmp_path, monkeypatch):
     def make(processor, *words):
         monkeypatch.setattr("processor.has_bfloat16", lambda: processor)
         config = resolved(*words, f"--run_dir={tmp_path / 'run'}")
-        return RunFolder.create(config | {"network": {}}).config["mixed_precision"]
+        return RunFolder.create(config | FROM_DATA).config["mixed_precision"]
 
     return make
 
 
+FROM_DATA = {"network": {}, "validation_sequences": [], "class_names": []}
 FLOAT32 = "--mixed_precision=none"
 
 
