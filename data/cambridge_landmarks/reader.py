@@ -51,9 +51,7 @@ def read_split(scene_dir: Path, split: str, skip_bad: bool = False) -> list[Pose
     path = scene_dir / SPLIT_FILES[split]
     bad = BadEntries(skip=skip_bad)
     records = []
-    names = unique_names(
-        words[0] for name in SPLIT_FILES.values() for _, words in _lines(scene_dir / name)
-    )
+    names = unique_names(_listed(scene_dir))
     for number, image, pose in drop_implausible(read_poses(path, bad), path):
         with bad.guard():
             require_inside(image, scene_dir, f"{path}, line {number}")
@@ -121,7 +119,13 @@ def source_files(scene_dir: Path) -> list[Path]:
         UserError: A list is missing or has another header.
     """
     lists = [scene_dir / name for name in SPLIT_FILES.values()]
-    return lists + [scene_dir / words[0] for path in lists for _, words in _lines(path)]
+    return lists + [scene_dir / image for image in _listed(scene_dir)]
+
+
+def _listed(scene_dir: Path) -> list[str]:
+    """Returns the images of both lists."""
+    paths = [scene_dir / name for name in SPLIT_FILES.values()]
+    return [words[0] for path in paths for _, words in _lines(path)]
 
 
 def _lines(path: Path) -> list[tuple[int, list[str]]]:

@@ -115,7 +115,7 @@ def test_report_escapes_a_hostile_scene_name(tmp_path):
     Outline(html)
 
 
-def test_dollars_in_names_are_no_formulas(tmp_path):
+def test_dollars_in_names_are_no_formulas():
     name = r"shop_$5_vs_$\foo"
     figure = image_gallery.gallery_figure({0: np.zeros((8, 8, 3), np.uint8)}, [name], ["$_$"])
     assert style.pixels(figure).shape[2] == 3
