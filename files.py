@@ -71,9 +71,14 @@ def user_path(path: str | Path) -> Path:
     return Path(os.path.expanduser(path))
 
 
+def is_part(path: Path) -> bool:
+    """Whether it is what a kill has left of a file that `whole_file` was to write."""
+    return path.name.startswith(".") and PART in path.name
+
+
 def remove_parts(folder: Path) -> None:
     """Deletes what a kill has left of files that `whole_file` was to write in `folder`."""
-    for part in folder.glob(f".*{PART}*"):
+    for part in filter(is_part, folder.glob(".*")):
         part.unlink(missing_ok=True)
 
 

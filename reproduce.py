@@ -77,8 +77,8 @@ def main(arguments: list[str]) -> None:
     print("\n" + (write() if values.train else text))
     if failed:
         print(
-            f"{len(failed)} of {len(request.plan)} runs failed, their cells say why; the same "
-            "command tries them again",
+            f"{len(failed)} of {len(request.plan)} runs failed, as told above; the same command "
+            "tries them again",
             file=sys.stderr,
         )
         sys.exit(1)

@@ -16,7 +16,15 @@ import keras
 
 from configuration import OFF, network_arguments
 from errors import UserError
-from files import BROKEN_WEIGHTS, locked, remove_parts, sha256, user_path, whole_file
+from files import (
+    BROKEN_WEIGHTS,
+    is_part,
+    locked,
+    remove_parts,
+    sha256,
+    user_path,
+    whole_file,
+)
 from flags import NOT_IN_CONFIG
 from models.networks import NETWORKS, build_network
 from processor import best_precision
@@ -41,6 +49,7 @@ TASKS: dict[str, tuple[type[Task], tuple[str, ...]]] = {
 FROM_DATA = ("network", "class_names", "validation_sequences", "train_images", "train_crc32")
 NAMED = ("network", "task", "dataset", "model", "scene", "data_dir", "validation_sequences")
 FIRST = ("dataset", "model", "scene")  # others follow from them
+OTHER_IMAGES = "holds a run on other images"
 PACKAGES = ("tensorflow", "keras", "tensorflow-datasets", "numpy")
 
 
@@ -173,7 +182,7 @@ class RunFolder:
         try:
             if (path / "config.json").exists():
                 return cls.open(path)
-            if path.exists() and any(path.iterdir()):
+            if path.exists() and not all(is_part(entry) for entry in path.iterdir()):
                 raise UserError(f"{path} is not empty and holds no run: give another --run_dir")
             there = next(place for place in (path, *path.parents) if place.exists())
             if not there.is_dir():
@@ -199,7 +208,7 @@ class RunFolder:
                     "has, or another --run_dir"
                 )
             if name in FROM_DATA:
-                raise UserError(f"{self.path} holds a run on other images: give another --run_dir")
+                raise UserError(f"{self.path} {OTHER_IMAGES}: give another --run_dir")
             raise UserError(
                 f"{self.path} holds a run with --{name}={_flag(before)}, not {_flag(now)}: "
                 "give the same flags to go on with it, or another --run_dir"

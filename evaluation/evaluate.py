@@ -25,7 +25,7 @@ def evaluate(run: RunFolder, split: str, data_dir: str | None = None) -> dict:
     digest = run.digest()  # first: what replaces the weights meanwhile must not pass for these
     network = load_network(run)
     source = open_source(run.config, data_dir or run.config["data_dir"])
-    reference = _reference(run, source)
+    trained_on = reference(run, source)
     tested = _load(run, source, split)
     folder = run.split_folder(split)
 
@@ -34,7 +34,7 @@ def evaluate(run: RunFolder, split: str, data_dir: str | None = None) -> dict:
     metrics = task.metrics(run.config, tested, outputs)
     if hasattr(task, "gate_metrics"):
         metrics |= task.gate_metrics(network, run.config["image_size"], outputs)
-    metrics["baselines"] = task.baselines(run.config, network, tested, reference, outputs)
+    metrics["baselines"] = task.baselines(run.config, network, tested, trained_on, outputs)
     path = folder / "metrics.json"
     try:
         for name in ("metrics.json", "report.html"):  # of other weights, perhaps
@@ -58,8 +58,12 @@ def _task(config: dict):
     return TASKS[config["task"]]
 
 
-def _reference(run: RunFolder, source: Source) -> AnySplit:
-    """What the run was trained on, for the baselines."""
+def reference(run: RunFolder, source: Source) -> AnySplit:
+    """What the run was trained on.
+
+    Raises:
+        UserError: The source has other data.
+    """
     aside = run.config["validation_sequences"]
     others = (
         f"the data are not those that {run.path} was trained on ({{}}): "
@@ -67,11 +71,11 @@ def _reference(run: RunFolder, source: Source) -> AnySplit:
     )
     if missing := set(aside) - set(source.sequences):
         raise UserError(others.format(f"they have no sequence {min(missing)}, which it held out"))
-    reference = source.load("train", [name for name in source.sequences if name not in aside])
+    found = source.load("train", [name for name in source.sequences if name not in aside])
     trained = run.config["train_images"]
-    if len(reference) != trained:
-        raise UserError(others.format(f"{len(reference)} training images, not {trained}"))
-    return reference
+    if len(found) != trained:
+        raise UserError(others.format(f"{len(found)} training images, not {trained}"))
+    return found
 
 
 def _load(run: RunFolder, source: Source, split: str) -> AnySplit:

@@ -15,11 +15,11 @@ from tasks import scene_results
 __all__ = ["BATCH", "baselines", "gate_metrics", "metrics", "table", "write", "write_report"]
 
 
-def metrics(config: dict, tested: Split, outputs: dict[str, np.ndarray]) -> dict:
-    """What metrics.json says about the network.
+def require_classes(config: dict, tested: Split) -> None:
+    """Checks that images are of the classes that a run was trained on.
 
     Raises:
-        UserError: The images' classes are not those of the training.
+        UserError: They are not.
     """
     classes = config["class_names"]
     if list(tested.classes) != classes:
@@ -28,7 +28,16 @@ def metrics(config: dict, tested: Split, outputs: dict[str, np.ndarray]) -> dict
             f"the classes of {config['dataset']} are not those of the run "
             f"({', '.join(different[:5])}): give the --data_dir it was trained with"
         )
-    return scene_results.scene_metrics(tested.targets, outputs["logits"], classes)
+
+
+def metrics(config: dict, tested: Split, outputs: dict[str, np.ndarray]) -> dict:
+    """What metrics.json says about the network.
+
+    Raises:
+        UserError: The images' classes are not those of the training.
+    """
+    require_classes(config, tested)
+    return scene_results.scene_metrics(tested.targets, outputs["logits"], config["class_names"])
 
 
 def baselines(

@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,11 @@ from PIL import Image
 from errors import UserError
 from tasks import pose_results, scene_results
 from tasks.results import image_file_name
+
+# What NumPy raises on a damaged .npz file, by where the damage is.
+BROKEN_ARRAYS = (
+    OSError, ValueError, EOFError, NotImplementedError, SyntaxError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -51,12 +57,19 @@ class SplitResults:
         return self.folder / "figures"
 
     def image(self, index: int) -> np.ndarray | None:
-        """The picture of row `index`, uint8 [S, S, 3]; None where the run kept none."""
+        """The picture of row `index`, uint8 [S, S, 3]; None where the run kept none.
+
+        Raises:
+            UserError: The file is broken.
+        """
         path = self.folder / "images" / image_file_name(index)
         if not path.is_file():
             return None
-        with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
+        try:
+            with Image.open(path) as image:
+                return np.asarray(image.convert("RGB"))
+        except (OSError, SyntaxError) as error:
+            raise UserError(f"{path} is no image ({error}); run eval.py again") from None
 
     def chosen_images(self) -> dict[str, dict[int, np.ndarray]]:
         """The pictures of the `chosen` rows that the run kept: by group, then by row."""
@@ -138,11 +151,14 @@ def read_json(path: Path, remedy: str) -> dict:
         UserError: If it is.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path} is missing; {remedy} first") from None
     except ValueError as error:
         raise UserError(f"{path} is not valid JSON ({error}); {remedy} again") from None
+    if not isinstance(found, dict):
+        raise UserError(f"{path} names no values; {remedy} again")
+    return found
 
 
 def read_arrays(path: Path, remedy: str) -> dict[str, np.ndarray]:
@@ -160,5 +176,5 @@ def read_arrays(path: Path, remedy: str) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except BROKEN_ARRAYS as error:
         raise UserError(f"{path} cannot be read ({error}); {remedy} again") from None

@@ -65,7 +65,7 @@ def write_figure(
     lines = [f"# {_title('Figure', figure)}", "", *heading(list(runs.values()), 1, command), ""]
     for place, run in runs.items():
         lines += [f"## {place.title}", ""]
-        path = output / f"figure-{figure.name}-{place.scene}.png"
+        path = output / f"{stem}-{place.scene}.png"
         problem = problems.get(run) or pictures.picture(figure.kind, run, path)
         if problem:
             lines += [problem, ""]

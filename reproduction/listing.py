@@ -48,7 +48,7 @@ def listing(
 
 def dry_run(request: Request) -> list[str]:
     """The commands of every run that is wanted; those that would not be run stand behind a #."""
-    runs = [run for run in request.plan.values() if run.experiment in request.wanted]
+    runs = request.wanted_runs()
     lines = []
     for number, run in enumerate(runs, start=1):
         there = run.experiment.place not in request.missing

@@ -15,7 +15,7 @@ from reproduction.definitions import Column, Row, Table
 from reproduction.results import Cells
 from reproduction.runs import Run
 
-LABELS = {"pose": ("position, m", "orientation, deg"), "scene": ("accuracy, %",)}
+LABELS = {"pose": ("position, m", "orientation, deg"), "scene": ("mean class accuracy, %",)}
 SHOWN = 4  # images of a figure
 WORK = "gflop_per_image"
 PANELS = 6  # rows of a table that one picture can show side by side

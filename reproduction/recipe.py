@@ -11,6 +11,7 @@ from absl.testing import flagsaver
 import configuration
 import flags
 from errors import UserError
+from reproduction.definitions import ATTENTION_MODELS
 
 # Set by the table, or by a flag of reproduce.py itself.
 TAKEN = {
@@ -26,8 +27,10 @@ THESIS = {
     "skip_bad": False, "head_learning_rate_scale": 1.0, "mask_learning_rate_scale": 1.0,
     "focal_length": 0.0, "mirror": False, "reduction": 0, "balance_weight": 0.0,
     "quiet_fraction": 0.0, "settle_fraction": 0.0, "trunk_learning_rate_scale": 1.0,
-    "compute_penalty": 0.0, "lstm_kernels": [1, 3, 5, 7],
+    "compute_penalty": 0.0, "lstm_kernels": [1, 3, 5, 7], "soft_fraction": 0.0,
 }  # fmt: skip
+AUXILIARY = {"auxiliary_weight": "step", "layer_auxiliary_weight": "layer"}  # in attention alone
+HELP = {f"--{name}" for name in ("help", "helpshort", "helpfull", "helpxml")}  # absl would end
 THESIS_BETAS = {"cambridge": (250, 2000), "7scenes": (120, 750), "tum_lsi": (1000, 1000)}
 
 
@@ -54,7 +57,8 @@ class Recipe:
         """Reads the flags as the command line has them.
 
         Raises:
-            UserError: `train_flags` cannot be split, or sets what the table sets.
+            UserError: `train_flags` cannot be split, or sets what the table sets; `runs_dir` cannot
+                be read.
         """
         try:
             words = tuple(shlex.split(train_flags))
@@ -62,7 +66,14 @@ class Recipe:
             raise UserError(f"--train_flags={train_flags} cannot be read: {error}") from error
         if data_dir:
             data_dir = os.path.abspath(os.path.expanduser(data_dir))
-        recipe = cls(words, epochs, data_dir, os.path.expanduser(runs_dir))
+        runs_dir = os.path.expanduser(runs_dir)
+        try:
+            os.scandir(runs_dir).close()
+        except FileNotFoundError:  # it is made with the first run
+            pass
+        except OSError as error:
+            raise UserError(f"--runs_dir={runs_dir} cannot be read: {error.strerror}") from error
+        recipe = cls(words, epochs, data_dir, runs_dir)
         if taken := recipe.given & TAKEN.keys():
             name = min(taken)
             raise UserError(f"--train_flags sets --{name}, which {TAKEN[name]} sets")
@@ -122,6 +133,10 @@ def _parse(arguments: list[str] | tuple[str, ...]) -> set[str]:
         if name in own:
             flags.FLAGS[name].unparse()
         flags.FLAGS[name].present = 0
+    if asked := sorted(HELP.intersection(arguments)):
+        raise UserError(
+            f"--train_flags sets {asked[0]}: python train.py {asked[0]} tells the flags"
+        )
     try:
         rest = flags.FLAGS(["train.py", *arguments])
     except Error as error:
@@ -137,11 +152,17 @@ def differences(configs: list[dict]) -> list[str]:
     """What in resolved configurations differs from what the thesis states, one text a flag."""
     found = []
     for name, theirs in THESIS.items():
-        ours = {_text(config[name]) for config in configs if name in config} - {_text(theirs)}
+        ours = {_text(config[name]) for config in configs if name in config}
         if name == "pretrained" and all("places205" in text for text in ours):
             continue
-        if ours:
+        if ours - {_text(theirs)}:
             found.append(f"{name} {', '.join(sorted(ours))} ({_text(theirs)})")
+    attentive = [config for config in configs if config["model"] in ATTENTION_MODELS]
+    for name, answers in AUXILIARY.items():
+        weights = {c["auxiliary_weight"] if c.get(name) is None else c[name] for c in attentive}
+        if weights - {0.0}:
+            ours = ", ".join(sorted(map(_text, weights)))
+            found.append(f"{name}, of what each {answers} answers by itself, {ours} (0)")
     for dataset, (low, high) in THESIS_BETAS.items():
         ours = {config["beta"] for config in configs if config["dataset"] == dataset}
         if outside := sorted(beta for beta in ours if not low <= beta <= high):

@@ -33,7 +33,7 @@ class Request:
     plan: Plan = field(default_factory=dict)
     missing: dict[Place, str] = field(default_factory=dict)
     problems: dict[Run, str] = field(default_factory=dict)
-    wanted: set[Experiment] = field(default_factory=set)
+    wanted: set[tuple[Experiment, int]] = field(default_factory=set)
 
     @classmethod
     def make(
@@ -56,12 +56,15 @@ class Request:
             columns: Words in the titles of the tables' columns that are to be run; empty for all.
 
         Raises:
-            UserError: A name is unknown, or the recipe does not go with a run.
+            UserError: A name is unknown, there are columns of no table, or the recipe does not go
+                with a run.
         """
         if not tables and not figures:
             raise UserError(
                 "name what to reproduce, as --table=5.1 or --figure=5.3; --list shows all"
             )
+        if columns and not tables:
+            raise UserError("--columns chooses among those of a table: name one with --table")
         chosen_tables = [lookup("table", name) for name in dict.fromkeys(tables)]
         chosen_figures = [lookup("figure", name) for name in dict.fromkeys(figures)]
         kept = _scenes(scenes, chosen_tables, chosen_figures)
@@ -80,12 +83,13 @@ class Request:
         drawn = merged(figure_experiments(*pair) for pair in request.figures.values())
         # An SVM whose column is not chosen is not run either.
         request.plan = make_plan(trained | chosen, seeds, recipe)
-        for key, run in make_plan(drawn, 1, recipe).items():  # a figure shows the first seed
+        of_figures = make_plan(drawn, 1, recipe)  # a figure shows the first seed
+        for key, run in of_figures.items():
             request.plan.setdefault(key, run)
         for experiment, _ in request.plan:
             if sentence := missing_data(experiment.place, recipe.data_dir):
                 request.missing[experiment.place] = sentence
-        request.wanted = {*chosen, *drawn}
+        request.wanted = of_figures.keys() | {key for key in request.plan if key[0] in chosen}
         request.problems = {
             run: "data missing"
             for run in request.plan.values()
@@ -108,7 +112,7 @@ class Request:
     @property
     def runnable(self) -> list[Run]:
         """The runs that are wanted and whose data are there, or can be downloaded."""
-        return [run for run in self._wanted_runs() if run.experiment.place not in self.missing]
+        return [run for run in self.wanted_runs() if run.experiment.place not in self.missing]
 
     def require_runnable(self) -> None:
         """Checks that something can be run, unless all that is wanted is done.
@@ -116,12 +120,13 @@ class Request:
         Raises:
             UserError: Nothing can be run; it says what is missing.
         """
-        left = [run for run in self._wanted_runs() if run.state != "done"]
+        left = [run for run in self.wanted_runs() if run.state != "done"]
         if left and not self.runnable:
             raise UserError(f"nothing can be run: {self.missing[left[0].experiment.place]}")
 
-    def _wanted_runs(self) -> list[Run]:
-        return [run for run in self.plan.values() if run.experiment in self.wanted]
+    def wanted_runs(self) -> list[Run]:
+        """What of the plan is to be run, whether it can be or not."""
+        return [run for key, run in self.plan.items() if key in self.wanted]
 
     def write(self, command: str, output: Path) -> str:
         """Writes all tables and figures to the folder `output`; returns their Markdown."""

@@ -1,13 +1,15 @@
 """The cells of a table: published values beside what the evaluated runs hold."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from errors import UserError
 from reproduction import arithmetic
 from reproduction.arithmetic import Value
 from reproduction.definitions import Column, Experiment, Row, Table
 from reproduction.runs import Run
+from run_folder import OTHER_IMAGES
 
 CONSTANT = {"pose": "mean_pose", "scene": "majority_class"}
 POSE_MEASURES = ("position_m", "orientation_deg")
@@ -38,7 +40,11 @@ class Cell:
     @property
     def mean(self) -> Value | None:
         """Over seeds."""
-        return arithmetic.average(list(self.ours.values())) if self.ours else None
+        return self.over(self.ours)
+
+    def over(self, seeds: Collection[int]) -> Value | None:
+        """The mean over some seeds; None of none."""
+        return arithmetic.average([self.ours[seed] for seed in sorted(seeds)]) if seeds else None
 
     @property
     def spread(self) -> Value | None:
@@ -86,12 +92,31 @@ def select_rows(table: Table, scenes: set[str] | None) -> list[Row]:
 
 
 def measured(run: Run, row: Row, column: Column) -> tuple[Value, dict[str, float]] | None:
-    """Value and details that a run has for a cell; None as long as it is not evaluated."""
+    """Value and details that a run has for a cell; None as long as it is not evaluated.
+
+    Raises:
+        UserError: The results lack what the cell shows.
+    """
     task = run.experiment.place.task
     svm = column.predictor == "svm"
     if not (run.trained and run.evaluated() and (run.evaluated("svm.json") or not svm)):
         return None
-    metrics = run.results("svm.json" if svm else "metrics.json")
+    name = "svm.json" if svm else "metrics.json"
+    try:
+        return _values(run, row, column, task, run.results(name))
+    except (KeyError, TypeError) as error:
+        raise UserError(
+            f"{run.path / 'test' / name} is damaged ({error}): delete it to evaluate again"
+        ) from error
+
+
+def _values(
+    run: Run, row: Row, column: Column, task: str, metrics: dict
+) -> tuple[Value, dict[str, float]]:
+    if row.category:
+        if row.category not in metrics["per_class"]:
+            raise UserError("no test image of this class")
+        return (100 * metrics["per_class"][row.category]["accuracy"],), {}
     if column.predictor in ("retrieval", "constant"):
         name = CONSTANT[task] if column.predictor == "constant" else "retrieval"
         metrics = metrics["baselines"][name]
@@ -99,10 +124,6 @@ def measured(run: Run, row: Row, column: Column) -> tuple[Value, dict[str, float
         value = (metrics["median_position_m"], metrics["median_orientation_deg"])
     elif task == "digit":
         value = (metrics["error_percent"],)
-    elif row.category:
-        if row.category not in metrics["per_class"]:
-            return None
-        value = (100 * metrics["per_class"][row.category]["accuracy"],)
     else:
         value = (100 * metrics["mean_class_accuracy"],)
     return value, details_of(metrics, run if column.predictor == "model" else None)
@@ -134,15 +155,23 @@ def training_seconds(run: Run) -> float:
         return 0.0
 
 
-def improvements(table: Table, row: Row, cells: Cells) -> tuple[Value | None, Value | None]:
-    """The improvement of a row, computed from the published values and from ours."""
+def improvements(table: Table, row: Row, cells: Cells) -> tuple[Value | None, Value | None, int]:
+    """The improvement of a row by the published values and by ours, and our number of seeds.
+
+    Ours is that of the means over the seeds that both methods have; None without such.
+    """
     ours, theirs = (
         cells[row.title, title] for title in (table.improvement.ours, table.improvement.theirs)
     )
-    return tuple(
+    both = ours.ours.keys() & theirs.ours.keys()
+    printed, measured = (
         None if now is None or before is None else arithmetic.improvement(now, before)
-        for now, before in ((ours.published, theirs.published), (ours.mean, theirs.mean))
+        for now, before in (
+            (ours.published, theirs.published),
+            (ours.over(both), theirs.over(both)),
+        )
     )
+    return printed, measured, len(both)
 
 
 def contradictions(table: Table) -> list[str]:
@@ -154,7 +183,7 @@ def contradictions(table: Table) -> list[str]:
         found += _compare(f"{row}, {column}", printed, computed, AVERAGE_TOLERANCE)
     if table.improvement:
         for title, printed in table.improvement.printed.items():
-            computed, _ = improvements(table, table.row(title), cells)
+            computed, _, _ = improvements(table, table.row(title), cells)
             name = f"{title}, improvement in %" if len(printed) > 1 else f"{title}, improvement"
             found += _compare(name, printed, computed, IMPROVEMENT_TOLERANCE)
     return found
@@ -173,12 +202,16 @@ def _fill(
     cell: Cell, run: Run, seed: int, row: Row, column: Column, problems: Mapping[Run, str]
 ) -> None:
     cell.runs.append(run)
-    found = measured(run, row, column)
-    # What failed may be the SVM alone; but if training is refused, the images are others.
-    if found is None or (run in problems and "train" in run.missing()):
-        cell.problem = cell.problem or problems.get(run, "not run")
-    else:
+    problem = problems.get(run, "")
+    try:
+        found = measured(run, row, column)
+    except UserError as error:
+        found, problem = None, problem or str(error)
+    # What failed may be the SVM alone, or the comparison of a run's images with those here.
+    if found and OTHER_IMAGES not in problem:
         cell.ours[seed], cell.details[seed] = found
+    else:
+        cell.problem = cell.problem or problem or "not run"
 
 
 def _average(parts: Sequence[Cell]) -> Cell:

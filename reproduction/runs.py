@@ -83,9 +83,10 @@ class Run:
     def results(self, name: str) -> dict | None:
         """What evaluation wrote to the file `name`; None if it has not, or not to its end."""
         try:
-            return json.loads((self.path / "test" / name).read_text())
+            found = json.loads((self.path / "test" / name).read_text())
         except (OSError, ValueError):
             return None
+        return found if isinstance(found, dict) else None
 
     def evaluated(self, name: str = "metrics.json") -> bool:
         """Whether the file `name` of the evaluation is there, and of the weights, if they are."""

@@ -13,10 +13,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from data.catalog import prepare
-from data.pipeline import load_split
+from data.sources import open_source
 from errors import UserError
+from evaluation.evaluate import reference
 from evaluation.photographs import BATCH, descriptor_model
+from evaluation.scenes import require_classes
+from files import whole_file
 from run_folder import RunFolder, load_network
 from tasks.scene_results import scene_metrics
 
@@ -59,16 +61,17 @@ def evaluate_svm(run: RunFolder, data_dir: str | None = None) -> dict:
         data_dir: Where the data lie, if not where they lay in training.
 
     Raises:
-        UserError: The run is on poses, or checkpoint or data cannot be used.
+        UserError: The run is on poses, or checkpoint or data cannot be used, or the
+            data are others than it was trained on.
     """
     config = run.config
+    digest = run.digest()  # first: what replaces the weights meanwhile must not pass for these
     if config["task"] != "scene":
         raise UserError(f"{run.path} is no run on scenes: an SVM has no classes to tell apart")
-    scene = prepare(
-        config["dataset"], config["scene"], data_dir or config["data_dir"],
-        skip_bad=config["skip_bad"], seed=config["seed"],
-    )  # fmt: skip
-    training, tested = (load_split(scene, name, config["image_size"]) for name in ("train", "test"))
+    source = open_source(config, data_dir or config["data_dir"])
+    reference(run, source)
+    training, tested = source.load("train"), source.load("test")
+    require_classes(config, tested)
     descriptor = descriptor_model(load_network(run), config["image_size"])
     features, test_features = (
         descriptor.predict(split.test_batches(BATCH)) for split in (training, tested)
@@ -78,7 +81,7 @@ def evaluate_svm(run: RunFolder, data_dir: str | None = None) -> dict:
     one_hot = np.eye(len(training.classes))[predicted]
     metrics = scene_metrics(tested.targets, one_hot, training.classes)
     found = {name: metrics[name] for name in KEPT} | {"C": strength}
-    found["weights_sha256"] = run.digest()
-    path = run.split_folder("test") / "svm.json"
-    path.write_text(json.dumps(found, indent=2) + "\n")
+    found["weights_sha256"] = digest
+    with whole_file(run.split_folder("test") / "svm.json") as temporary:
+        temporary.write_text(json.dumps(found, indent=2) + "\n")
     return found

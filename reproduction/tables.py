@@ -42,12 +42,12 @@ def _by_row(table: Table, rows: Sequence[Row], cells: Cells, seeds: int) -> list
     lines = [_line(header), "|" + "---|" * len(header)]
     for row in rows:
         of_row = [cells[row.title, title] for title in titles]
-        computed, ours = improvements(table, row, cells) if change else (None, None)
         published = [published_text(cell.published, table.single[1]) for cell in of_row]
         measured = [ours_text(cell, seeds, table.single[1]) for cell in of_row]
         if change:
+            computed, ours, count = improvements(table, row, cells)
             published.append(improvement_text(computed))
-            measured.append(improvement_text(ours))
+            measured.append(improvement_text(ours, count, seeds))
         lines += [_line([row.title, "published", *published]), _line(["", "ours", *measured])]
     return lines
 
@@ -68,9 +68,10 @@ def _by_method(table: Table, rows: Sequence[Row], cells: Cells, seeds: int) -> l
         lines.append(_line(line + [_detail(cell, name) for name in details]))
     if table.improvement:
         change = table.improvement
-        computed, ours = improvements(table, row, cells)
+        computed, ours, count = improvements(table, row, cells)
         title = f"{change.ours} over {change.theirs}"
-        lines.append(_line([title, improvement_text(computed), improvement_text(ours)]))
+        texts = (improvement_text(computed), improvement_text(ours, count, seeds))
+        lines.append(_line([title, *texts]))
     return lines
 
 
@@ -90,11 +91,12 @@ def to_csv(table: Table, rows: Sequence[Row], cells: Cells) -> str:
         if table.improvement:
             title = f"{table.improvement.ours} over {table.improvement.theirs}"
             shared = {"table": table.name, "row": row.title, "column": title}
-            pair = [value or () for value in improvements(table, row, cells)]
-            for index, name in enumerate(_names(table, max(pair, key=len))):
+            *pair, count = improvements(table, row, cells)
+            for index, name in enumerate(_names(table, pair[0] or pair[1] or ())):
                 named = zip(("published", "ours"), pair, strict=True)
                 found = {key: f"{value[index]:.4g}" for key, value in named if value}
-                writer.writerow(shared | {"measure": f"{name}_improvement"} | found)
+                found |= {"measure": f"{name}_improvement", "seeds": str(count)}
+                writer.writerow(shared | found)
     return file.getvalue()
 
 
@@ -123,13 +125,14 @@ def ours_text(cell: Cell, seeds: int, decimals: int = 1) -> str:
     return ", ".join(texts) + partial
 
 
-def improvement_text(value: Value | None) -> str:
-    """`+9.1 %, -1.4 %` of errors, `+3.4 points` of an accuracy."""
+def improvement_text(value: Value | None, count: int = 0, seeds: int = 0) -> str:
+    """`+9.1 %, -1.4 %` of errors, `+3.4 points` of an accuracy; `count` is told if it is less."""
     if value is None:
         return DASH
+    partial = f" (n = {count})" if count < seeds else ""
     if len(value) == 1:
-        return f"{value[0]:+.1f} points"
-    return ", ".join(f"{x:+.1f} %" for x in value)
+        return f"{value[0]:+.1f} points{partial}"
+    return ", ".join(f"{x:+.1f} %" for x in value) + partial
 
 
 def _detail(cell: Cell, name: str) -> str:

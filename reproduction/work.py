@@ -54,7 +54,7 @@ def work(
             print(f"{run.path.name} failed: {problem}", flush=True)
             problems[run] = problem
             if not any(_begun(other) for other in runs if _same_scene(other, run)):
-                hopeless[scene] = problem
+                hopeless.setdefault(scene, f"not tried: {problem}")
         after_each(problems)
         if queue:
             pace = (time.monotonic() - begun) / (total - len(queue))

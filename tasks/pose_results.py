@@ -268,6 +268,8 @@ def read_predictions_csv(path: Path) -> Predictions:
                 layers.append(row[len(columns) :])
     except FileNotFoundError:
         raise UserError(f"{path} is missing; run eval.py on this run first") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path} cannot be read ({error}); run eval.py again") from None
     table = np.array(numbers, dtype=np.float64).reshape(-1, len(columns) - 2)
     uncertainty = table[:, 16:] if columns != COLUMNS else None
     return Predictions(

@@ -230,6 +230,8 @@ def read_predictions_csv(path: Path, class_names: Sequence[str]) -> Predictions:
                 layers.append(row[len(COLUMNS) :])
     except FileNotFoundError:
         raise UserError(f"{path} is missing; run eval.py on this run first") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path} cannot be read ({error}); run eval.py again") from None
     pairs = np.array(classes, dtype=np.int64).reshape(-1, 2)
     numbers = np.array(shares, dtype=np.float64).reshape(-1, 2)
     return Predictions(names, list(class_names), *pairs.T, *numbers.T, layers)

@@ -204,6 +204,12 @@ def test_run_folder_that_holds_something_else(on_scene, tmp_path):
     assert (tmp_path / "run/thesis.txt").read_text() == "mine"
 
 
+def test_what_a_kill_left_of_a_configuration_is_no_run(scene, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/.1.part.config.json").touch()
+    RunFolder.check(resolved(*on(scene, tmp_path / "run")))
+
+
 def test_a_loss_that_diverges_does_not_end_as_finished(on_scene, tmp_path):
     assert "--learning_rate" in sentence(on_scene, "--learning_rate=1e30", "--epochs=3")
     assert not (tmp_path / "run/finished.json").exists()

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from errors import UserError
 from evaluation.evaluate import evaluate
 from experiments import FIGURES, PLACES, TABLES
 from reproduction import pictures, svm
@@ -102,6 +103,9 @@ def test_every_table_and_figure_starts(experiment, evaluated, every_layout, eage
         evaluate(trained, "test")
         if run.svm:
             assert 0 <= svm.evaluate_svm(trained)["accuracy"] <= 1
+            fewer = writers.write_indoor_scenes(run.path / "fewer/mit67", train=2, size=(48, 36))
+            with pytest.raises(UserError, match="6 training images, not 9"):
+                svm.evaluate_svm(trained, str(fewer.parent))
         assert run.state == "done"
         place = experiment.place
         value, _ = measured(run, Row(place.title, place), Column("", experiment.model))

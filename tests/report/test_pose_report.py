@@ -11,6 +11,7 @@ import pytest
 from errors import UserError
 from report import confusion_figure, image_gallery, style
 from report.pose_report import write_report
+from report.run_files import read_arrays
 from tests.report import runs
 
 ROOT = Path(__file__).parents[2]
@@ -151,7 +152,10 @@ def test_report_without_kept_images_or_history_still_has_the_numbers(tmp_path):
         ("config.json", None, r"config\.json is missing"),
         ("test/metrics.json", None, r"metrics\.json is missing; run eval\.py"),
         ("test/metrics.json", b"{", r"metrics\.json is not valid JSON"),
+        ("test/metrics.json", b"[]", r"metrics\.json names no values"),
         ("test/predictions.csv", None, r"predictions\.csv is missing"),
+        ("test/predictions.csv", b"\xff", r"predictions\.csv cannot be read"),
+        ("test/images/000000.jpg", b"", r"000000\.jpg is no image"),
         ("test/attention.npz", b"PK\x03\x04 torn", r"attention\.npz cannot be read"),
     ],
 )
@@ -163,6 +167,19 @@ def test_a_missing_or_broken_file_is_named(tmp_path, file, content, message):
         (run / file).write_bytes(content)
     with pytest.raises(UserError, match=message):
         write_report(run, "test")
+
+
+def test_arrays_with_a_damaged_byte_are_named_wherever_it_is(tmp_path):
+    path = runs.write_run(tmp_path / "run", frames=2) / "test/attention.npz"
+    content = path.read_bytes()
+    told = set()
+    for place in range(0, len(content), 7):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :])
+        try:
+            read_arrays(path, "evaluate")
+        except UserError as error:
+            told.add(str(error))
+    assert len(told) > 1
 
 
 def test_attention_of_another_evaluation_is_refused(tmp_path):

@@ -81,6 +81,14 @@ def test_columns_are_chosen_by_words_in_their_titles(recipe):
             models(*words)
     with pytest.raises(UserError, match="nothing is trained for --columns=s2ica in these rows"):
         Request.make(["5.2"], [], [], 1, recipe, ["s2ica"])
+    with pytest.raises(UserError, match="--columns chooses among those of a table"):
+        Request.make([], ["5.3"], ["stairs"], 1, recipe, ["lstm"])
+    # Of joint attention, which is not chosen, the figure needs the first seed alone.
+    both = Request.make(["5.1"], ["5.4"], ["OldHospital"], 3, recipe, ["LSTM"])
+    assert sorted((run.experiment.model, run.seed) for run in both.wanted_runs()) == [
+        ("joint_attention", 0), *(("lstm_posenet", seed) for seed in (0, 1, 2)),
+    ]  # fmt: skip
+    assert sum(run.experiment.model == "joint_attention" for run in both.plan.values()) > 3
 
 
 @pytest.mark.parametrize(
@@ -121,11 +129,20 @@ def test_resolving_leaves_the_flags_as_they_were():
         ("--image_size=big", "image_size"),
         ("image_size=96", "is no flag"),
         ('"--beta=1', "cannot be read"),
+        ("--beta=1 --help", "--train_flags sets --help"),
     ],
 )
 def test_train_flags_that_cannot_be_used(train_flags, told):
     with pytest.raises(UserError, match=told):
         Recipe.parse(train_flags, None, None, "runs")
+
+
+def test_a_folder_of_runs_that_cannot_be_read(tmp_path):
+    (tmp_path / "file").touch()
+    for name in (tmp_path / "file", "x" * 300):
+        with pytest.raises(UserError, match=r"--runs_dir=.* cannot be read"):
+            Recipe.parse("", None, None, str(name))
+    assert Recipe.parse("", None, None, str(tmp_path / "new")).runs_dir == str(tmp_path / "new")
 
 
 @pytest.mark.parametrize(
@@ -233,11 +250,16 @@ def test_what_differs_from_the_thesis_is_told():
     assert "balance_weight 0.1 (0)" in found
     arguments = ["--dataset=7scenes", "--scene=stairs", "--model=posenet", "--balance_weight=0.1"]
     posenet = resolve(arguments)
-    assert not any(text.startswith("balance_weight") for text in differences([posenet]))
+    for name in ("balance_weight", "soft_fraction", "layer_auxiliary_weight", "auxiliary_weight"):
+        assert not any(text.startswith(name) for text in differences([posenet]))
+    assert "soft_fraction 0.5 (0)" in found
+    assert "layer_auxiliary_weight, of what each layer answers by itself, 0.3 (0)" in found
     assert "image_size 96 (224)" in found
     assert "beta on 7scenes 10 (120 to 750)" in found
     assert "pretrained none (places205)" in found
     assert not any(text.startswith("batch_size") for text in found)
+    mixed = [config | {"batch_size": size} for size in (10, 40)]
+    assert "batch_size 10, 40 (40)" in differences(mixed)
 
 
 def test_the_thesis_recipe_of_the_readme_is_the_thesis():
@@ -248,10 +270,12 @@ def test_the_thesis_recipe_of_the_readme_is_the_thesis():
         make_run(experiment, 0, Recipe.parse(given, None, None, "runs")).config
         for experiment in experiments_of(table, table.rows)
     ]
-    # Shop Facade's is the authors' own.
+    # PoseNet's heads have the weight of the steps'; Shop Facade's beta is the authors' own.
     assert differences(found) == [
-        "pretrained none (places205)", "beta on cambridge 100 (250 to 2000)",
-    ]  # fmt: skip
+        "pretrained none (places205)",
+        "auxiliary_weight, of what each step answers by itself, 0.3 (0)",
+        "beta on cambridge 100 (250 to 2000)",
+    ]
 
 
 def test_what_counts_for_nothing_in_a_recorded_network_is_not_told(recipe):

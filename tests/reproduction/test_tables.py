@@ -8,12 +8,18 @@ import pytest
 from PIL import Image
 
 from experiments import TABLES
-from reproduction import arithmetic
+from reproduction import arithmetic, pictures
 from reproduction.pictures import table_pictures
 from reproduction.request import Request
 from reproduction.results import make_cells, select_rows
 from reproduction.tables import improvement_text, markdown, ours_text, published_text, to_csv
-from tests.reproduction.runs import plan_of, pose_metrics, pretend, scene_metrics
+from tests.reproduction.runs import (
+    plan_of,
+    pose_metrics,
+    pretend,
+    scene_metrics,
+    write_results,
+)
 
 
 def test_mean_and_spread_by_hand(recipe):
@@ -83,6 +89,20 @@ def test_an_average_needs_all_its_rows_and_is_taken_seed_by_seed(recipe):
     assert cells["Average Cambridge", "PoseNet"].problem == "rows missing"
 
 
+def test_an_improvement_is_that_over_the_seeds_that_both_have(recipe):
+    rows, plan = plan_of("5.2", recipe, seeds=3)
+    for (experiment, seed), run in plan.items():
+        own = {"googlenet": 0.5 + 0.1 * seed, "joint_attention": 0.75}[experiment.model]
+        if seed < 2 or experiment.model == "googlenet":
+            pretend(run, scene_metrics(own), scene_metrics(0.6))
+    table = TABLES["5.2"]
+    cells = make_cells(table, rows, plan, {})
+    text = markdown(table, rows, cells, 3)
+    assert "| Ours, T = 2 over GoogLeNet | +3.4 points | +20.0 points (n = 2) |" in text
+    line = list(csv.DictReader(io.StringIO(to_csv(table, rows, cells))))[-1]
+    assert (line["ours"], line["seeds"]) == ("20", "2")
+
+
 def test_scene_tables_show_classes_the_svm_and_the_gain_in_points(recipe):
     rows, plan = plan_of("5.2", recipe)
     for (experiment, _), run in plan.items():
@@ -97,6 +117,11 @@ def test_scene_tables_show_classes_the_svm_and_the_gain_in_points(recipe):
         "| Ours, T = 2 over GoogLeNet | +3.4 points | +5.0 points |",
     ):
         assert line in text
+    (run,) = (run for (e, _), run in plan.items() if e.model == "googlenet")
+    (run.path / "test/metrics.json").write_text("{}")
+    write_results(run, {"accuracy": 0.7})
+    text = markdown(TABLES["5.2"], rows, make_cells(TABLES["5.2"], rows, plan, {}), 1)
+    assert "metrics.json is damaged ('mean_class_accuracy'): delete it to evaluate again" in text
     table = TABLES["supplement-3"]
     rows, plan = plan_of("supplement-3", recipe)
     for run in plan.values():
@@ -104,7 +129,8 @@ def test_scene_tables_show_classes_the_svm_and_the_gain_in_points(recipe):
     cells = make_cells(table, rows, plan, {})
     assert cells["Office", "Spatial only, 3b"].mean == (25.0,)
     lines = list(csv.DictReader(io.StringIO(to_csv(table, rows, cells))))
-    assert lines[0]["measure"] == "mean_class_accuracy_percent"
+    assert {line["measure"] for line in lines if line["ours"]} == {"class_accuracy_percent"}
+    assert cells["Library", "Spatial only, 3b"].problem == "no test image of this class"
 
 
 def test_own_tables_show_more_measures(recipe, tmp_path):
@@ -128,6 +154,14 @@ def test_steps_are_drawn(recipe, tmp_path):
     assert "(table-5.3-stairs-steps.png)" in text
     with Image.open(tmp_path / "results/table-5.3-stairs-steps.png") as image:
         assert min(image.size) > 300
+
+
+def test_a_figure_of_some_scenes_replaces_no_picture_of_a_whole_one(recipe, monkeypatch, tmp_path):
+    drawn = []
+    monkeypatch.setattr(pictures, "picture", lambda kind, run, path: drawn.append(path.name))
+    for scenes in ([], ["stairs"]):
+        Request.make([], ["5.3"], scenes, 1, recipe).write("command", tmp_path)
+    assert drawn == ["figure-5.3-stairs.png", "figure-5.3-stairs-stairs.png"]
 
 
 def test_work_is_shown_and_drawn_where_depth_is_penalized(recipe, tmp_path):
