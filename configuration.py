@@ -10,6 +10,7 @@ DEFAULT_SCENES = {
     "synthetic": "room", "tum_lsi": "tum_lsi", "mit67": "mit67", "scenes15": "scenes15",
 }  # fmt: skip
 DEFAULT_STEPS = {"pose": 3, "scene": 2}  # the best of tables 5.2 and 5.3
+DEFAULT_STEP_WEIGHTS = {"pose": 1.0, "scene": 0.3}
 
 # What a flag that is not given is for the data of the recurrent attention model. Glimpses and
 # their sizes are those of its tables (Mnih et al. 2014, tables 1 and 2).
@@ -57,7 +58,7 @@ PHOTOGRAPHS = (
 POSES = ("focal_length", "pose_loss", "beta")
 ATTENTION = (
     "steps", "layers", "grid", "depth", "hidden", "lstm_kernels", "reduction", "cached_crops",
-    "layer_auxiliary_weight",
+    "step_weight", "layer_auxiliary_weight",
 )  # fmt: skip
 MAPS = ("attention", "activation", "mask_learning_rate_scale", "attention_weight")
 GATES = (
@@ -73,9 +74,10 @@ REWARDS = ("reinforce_core", "reward")
 UNITS = ("units",)
 GAMES = ("entropy_weight", "games")
 IMAGES = ("image_size", "l2")
-# What flags are that change nothing: a configuration does not have them then.
+# What flags are that change nothing, or what was so before there was the flag: a configuration
+# does not have them then.
 OFF = {
-    "layer_auxiliary_weight": None, "cached_crops": 0, "compute_penalty": 0.0,
+    "step_weight": 0.3, "layer_auxiliary_weight": None, "cached_crops": 0, "compute_penalty": 0.0,
     "settle_fraction": 0.0, "glimpse_weight": 0.0, "reinforce_core": False, "reward": "right",
 }  # fmt: skip
 
@@ -98,6 +100,8 @@ def resolve() -> dict:
     if config["beta"] is None:
         scene = (config["dataset"], config["scene"])
         config["beta"] = DEFAULT_BETAS.get(scene, SEVEN_SCENES_BETA)
+    if config["step_weight"] is None:
+        config["step_weight"] = DEFAULT_STEP_WEIGHTS.get(config["task"])
     if config["steps"] is None:
         config["steps"] = DEFAULT_STEPS.get(config["task"])
     if config["focal_length"] is None:
@@ -170,6 +174,7 @@ def _without_effect(config: dict) -> list[str]:
         GAMES: task == "game",
         IMAGES: task != "game",
         ("cached_crops",): attention and _trunk_is_frozen(config),
+        ("step_weight",): attention and config["steps"] > 1,
         ("validation_sequences",): config["validation_sequences"],
         ("validation_fraction",): not config["validation_sequences"],
     }

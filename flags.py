@@ -189,7 +189,13 @@ def define_training() -> None:
     )
     flags.DEFINE_string("pose_loss", "l2", "l2 (equation 4.5) or learned (its weights are).")
     flags.DEFINE_float("beta", None, "Weight of orientation (5.1); the default is the scene's.")
-    flags.DEFINE_float("auxiliary_weight", 0.3, "Of the auxiliary predictions' losses in training.")
+    flags.DEFINE_float(
+        "auxiliary_weight", 0.3, "Of the losses of GoogLeNet's auxiliary heads, in training."
+    )
+    flags.DEFINE_float(
+        "step_weight", None, "Of the loss of what each step of an attention network answers by "
+        "itself, in training; default 1 for poses, 0.3 for scenes (the thesis has none).",
+    )  # fmt: skip
     flags.DEFINE_float(
         "layer_auxiliary_weight", None, "Of the mean of the losses of what each of an "
         "attention network's --layers predicts by itself, as often as it is selected; default "

@@ -36,8 +36,8 @@ from tasks.task import Task
 
 # Class, and the flags that are its arguments.
 _SHARED = (
-    "auxiliary_weight", "layer_auxiliary_weight", "attention_weight", "balance_weight",
-    "compute_penalty",
+    "auxiliary_weight", "step_weight", "layer_auxiliary_weight", "attention_weight",
+    "balance_weight", "compute_penalty",
 )  # fmt: skip
 _REINFORCE = ("baseline_weight", "reinforce_weight")
 TASKS: dict[str, tuple[type[Task], tuple[str, ...]]] = {

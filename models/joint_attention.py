@@ -22,8 +22,8 @@ class JointAttention(keras.Model):
         logits: [B, K].
         layer_gates: [B, T, L] rows, one-hot outside training. Absent without layer attention.
         attention: [B, T, G, G] maps, each of sum 1. Absent without spatial attention.
-        auxiliary: in training, a list of each step's pose [B, 7] or logits [B, K]; empty for T = 1,
-            whose only step's are the network's.
+        auxiliary_by_step: in training, a list of each step's pose [B, 7] or logits [B, K]; empty
+            for T = 1, whose only step's are the network's.
         auxiliary_by_layer: in training, the same from each layer by itself.
 
     Every tap is brought to one grid and depth (pooling or resizing, 1x1 convolution, batch
@@ -197,7 +197,7 @@ class JointAttention(keras.Model):
         batch = ops.shape(features[0])[0]
         outputs, answers = self.look(batch, lambda gate: features, training)
         if training:
-            outputs["auxiliary"] = answers if self.steps > 1 else []
+            outputs["auxiliary_by_step"] = answers if self.steps > 1 else []
             outputs["auxiliary_by_layer"] = [
                 head(pool(feature), training=True)
                 for head, feature in zip(self.auxiliary_heads, features, strict=True)
@@ -214,7 +214,8 @@ class JointAttention(keras.Model):
             training: As in `call`.
 
         Returns:
-            The dictionary that `call` returns, without `auxiliary`, and the answer of each step.
+            The dictionary that `call` returns, without those of training alone, and each
+            step's answer.
         """
         hidden, cell = self.cell.initial_state(batch)
         answers, gates, attention = [], [], []

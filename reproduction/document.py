@@ -109,7 +109,11 @@ def heading(runs: Sequence[Run], seeds: int, command: str) -> list[str]:
     # Records of older revisions also hold flags that count for nothing in their network. Those
     # that make the column stand in its title or in the notes.
     used = [
-        {name: config[name] for name in config.keys() & run.config.keys() - run.experiment.fixed}
+        {
+            name: config[name]
+            for name in config.keys() & run.config.keys()
+            if name == "steps" or name not in run.experiment.fixed
+        }
         for run, config in records.items()
     ]
     lines += [

@@ -29,7 +29,7 @@ THESIS = {
     "quiet_fraction": 0.0, "settle_fraction": 0.0, "trunk_learning_rate_scale": 1.0,
     "compute_penalty": 0.0, "lstm_kernels": [1, 3, 5, 7], "soft_fraction": 0.0,
 }  # fmt: skip
-AUXILIARY = {"auxiliary_weight": "step", "layer_auxiliary_weight": "layer"}  # in attention alone
+AUXILIARY = {"step_weight": "step", "layer_auxiliary_weight": "layer"}  # in attention alone
 HELP = {f"--{name}" for name in ("help", "helpshort", "helpfull", "helpxml")}  # absl would end
 THESIS_BETAS = {"cambridge": (250, 2000), "7scenes": (120, 750), "tum_lsi": (1000, 1000)}
 
@@ -159,7 +159,12 @@ def differences(configs: list[dict]) -> list[str]:
             found.append(f"{name} {', '.join(sorted(ours))} ({_text(theirs)})")
     attentive = [config for config in configs if config["model"] in ATTENTION_MODELS]
     for name, answers in AUXILIARY.items():
-        weights = {c["auxiliary_weight"] if c.get(name) is None else c[name] for c in attentive}
+        unset = configuration.OFF[name]  # which of layers is the weight of the auxiliary heads
+        weights = {
+            c.get(name, c["auxiliary_weight"] if unset is None else unset)
+            for c in attentive
+            if name != "step_weight" or c["steps"] > 1
+        }
         if weights - {0.0}:
             ours = ", ".join(sorted(map(_text, weights)))
             found.append(f"{name}, of what each {answers} answers by itself, {ours} (0)")

@@ -78,16 +78,20 @@ class Task(keras.Model):
     """A network with the loss and the metrics of what it is trained for, ready for `fit`.
 
     The loss is that of the prediction, plus `auxiliary_weight` times that of each auxiliary
-    prediction, plus `layer_auxiliary_weight` times the mean of those from one layer each (see
-    `weighted_by_use`), plus `attention_weight` times the attention penalty, plus `balance_weight`
-    times the imbalance of the layer gate, plus `compute_penalty` times the share of the trunk that
-    the gate is expected to need, plus the layers' own penalties.
+    prediction, plus `step_weight` times that of each step's answer, plus `layer_auxiliary_weight`
+    times the mean of the answers' from one layer each (see `weighted_by_use`), plus
+    `attention_weight` times the attention penalty, plus `balance_weight` times the imbalance of the
+    layer gate, plus `compute_penalty` times the share of the trunk that the gate is expected to
+    need, plus the layers' own penalties.
 
     Args:
         network: Returns a dictionary with `prediction`, see `models`.
         auxiliary_weight: Of each auxiliary prediction; 0.3 in GoogLeNet and PoseNet.
+        step_weight: Of the answer of each step of an attention network by itself, the output
+            `auxiliary_by_step`. The network's is their mean: where that alone counts, or most,
+            steps learn to make up for each other's errors, and do so worse on new images.
         layer_auxiliary_weight: Of the mean of those from one layer of an attention network each,
-            the output `auxiliary_by_layer`; None: as of the others. A layer that the gate leaves
+            the output `auxiliary_by_layer`; None: `auxiliary_weight`. A layer that the gate leaves
             alone is not trained for its own sake.
         attention_weight: alpha of equation 4.2, squared form.
         balance_weight: Of the layer gate's imbalance.
@@ -105,6 +109,7 @@ class Task(keras.Model):
         self,
         network,
         auxiliary_weight=0.3,
+        step_weight=0.3,
         layer_auxiliary_weight=None,
         attention_weight=0.0,
         balance_weight=0.0,
@@ -116,6 +121,7 @@ class Task(keras.Model):
         if layer_auxiliary_weight is None:
             layer_auxiliary_weight = auxiliary_weight
         self.auxiliary_weight = auxiliary_weight
+        self.step_weight = step_weight
         self.layer_auxiliary_weight = layer_auxiliary_weight
         self.attention_weight = attention_weight
         self.balance_weight = balance_weight
@@ -157,6 +163,8 @@ class Task(keras.Model):
         loss = self.prediction_loss(y, y_pred[self.prediction])
         for predicted in y_pred.get("auxiliary", ()):
             loss = loss + self.auxiliary_weight * self.prediction_loss(y, predicted)
+        for predicted in y_pred.get("auxiliary_by_step", ()):
+            loss = loss + self.step_weight * self.prediction_loss(y, predicted)
         if by_layer := y_pred.get("auxiliary_by_layer"):
             losses = ops.stack([self.prediction_loss(y, predicted) for predicted in by_layer])
             by_use = weighted_by_use(losses, y_pred.get("layer_gates"))
@@ -207,6 +215,7 @@ class Task(keras.Model):
             **super().get_config(),
             "network": keras.saving.serialize_keras_object(self.network),
             "auxiliary_weight": self.auxiliary_weight,
+            "step_weight": self.step_weight,
             "layer_auxiliary_weight": self.layer_auxiliary_weight,
             "attention_weight": self.attention_weight,
             "balance_weight": self.balance_weight,

@@ -130,20 +130,20 @@ def test_bytes_and_floats_are_the_same_image():
 
 def test_each_step_and_each_layer_gives_a_pose_by_itself_in_training_only():
     network = small(initial_pose=MEAN_POSE)
-    assert not {"auxiliary", "auxiliary_by_layer"} & set(network(images()))
+    assert not {"auxiliary_by_step", "auxiliary_by_layer"} & set(network(images()))
     outputs = network(images(), training=True)
-    for name in ("auxiliary", "auxiliary_by_layer"):
+    for name in ("auxiliary_by_step", "auxiliary_by_layer"):
         assert [tuple(pose.shape) for pose in outputs[name]] == [(2, 7)] * 2
     # The only step's answer is the network's.
     outputs = small(steps=1)(images(), training=True)
-    assert (len(outputs["auxiliary"]), len(outputs["auxiliary_by_layer"])) == (0, 2)
+    assert (len(outputs["auxiliary_by_step"]), len(outputs["auxiliary_by_layer"])) == (0, 2)
 
 
 @pytest.mark.parametrize("classes", [None, 5])
 def test_the_answer_is_the_mean_of_the_steps_answers(classes):
     network = small(classes=classes, initial_pose=MEAN_POSE, dropout=0.0, steps=3)
     outputs = network(images(), training=True)
-    steps = np.stack(numpy_outputs(outputs["auxiliary"]))
+    steps = np.stack(numpy_outputs(outputs["auxiliary_by_step"]))
     (answer,) = numpy_outputs(outputs["logits" if classes else "pose"])
     assert np.abs(steps[0] - steps[1]).max() > 1e-4
     mean = steps.mean(axis=0)
@@ -249,7 +249,7 @@ def test_training_reaches_every_weight():
 
     def total():
         outputs = network(images(), training=True)
-        poses = [outputs["pose"], *outputs["auxiliary"], *outputs["auxiliary_by_layer"]]
+        poses = [outputs["pose"], *outputs["auxiliary_by_step"], *outputs["auxiliary_by_layer"]]
         return sum(keras.ops.sum(upstream * pose) for pose in poses)
 
     variables = network.trainable_weights

@@ -40,6 +40,14 @@ def test_loss_is_cross_entropy_and_auxiliary_logits_count_with_their_weight():
     assert metrics == pytest.approx({"cross_entropy": BY_HAND, "accuracy": 0.5}, rel=1e-5)
 
 
+def test_what_steps_answer_by_themselves_has_a_weight_of_its_own():
+    task = made_task(step_weight=0.7)
+    outputs = {"logits": LOGITS, "auxiliary_by_step": [LOGITS, LOGITS]}
+    for each in (task, SceneTask.from_config(task.get_config())):
+        loss = each.compute_loss(y=LABELS, y_pred=outputs)
+        assert float(loss) == pytest.approx(2.4 * BY_HAND, rel=1e-5)
+
+
 @pytest.mark.parametrize(("weights", "expected"), [((0.3,), 1.45), ((0.3, 0.1), 1.35)])
 def test_what_layers_predict_by_themselves_may_have_a_weight_of_its_own(weights, expected):
     names = ("auxiliary_weight", "layer_auxiliary_weight")
@@ -81,7 +89,7 @@ def test_joint_attention_tells_classes_apart_with_gates_and_maps():
     shapes = {name: tuple(value.shape) for name, value in network(images).items()}
     assert shapes == {"logits": (4, 3), "layer_gates": (4, 2, 2), "attention": (4, 2, 2, 2)}
     outputs = network(images, training=True)
-    for name in ("auxiliary", "auxiliary_by_layer"):
+    for name in ("auxiliary_by_step", "auxiliary_by_layer"):
         assert [tuple(logits.shape) for logits in outputs[name]] == 2 * [(4, 3)]
     copy = JointAttention.from_config(network.get_config())
     copy(images)
