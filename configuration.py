@@ -125,8 +125,6 @@ def resolve() -> dict:
     if config["data_dir"]:  # where eval.py looks, from whatever folder it is called
         config["data_dir"] = os.path.abspath(os.path.expanduser(config["data_dir"]))
     check(config)
-    for name in ("lstm_kernels", "units"):
-        config[name] = [int(value) for value in config[name]]
     others = {
         "digit": (PHOTOGRAPHS, POSES, ATTENTION, MAPS, GATES, GAMES),
         "game": (PHOTOGRAPHS, POSES, ATTENTION, MAPS, GATES, GLIMPSES, REWARDS, UNITS, IMAGES),
@@ -139,6 +137,8 @@ def resolve() -> dict:
             )
     for name in _without_effect(config):
         config.pop(name, None)
+    for name in {"lstm_kernels", "units"} & config.keys():
+        config[name] = [int(value) for value in config[name]]
     return config
 
 

@@ -111,25 +111,45 @@ def open_exported(path: str | Path) -> Predictor:
         raise UserError(f"{path} holds no exported model: {ADVICE}")
     try:
         description = json.loads((path / DESCRIPTION).read_text())
-        if not isinstance(description, dict):
-            raise ValueError(f"{DESCRIPTION} describes nothing")
-        if description.get("task") not in (None, "pose", "scene", "digit"):
-            raise ValueError(f"{DESCRIPTION} has the task {description['task']}")
-        needed = {"task", "layers", "outputs", "image_size"}
-        if "logits" in description.get("outputs", ()):
-            needed.add("classes")
-        missing = needed - description.keys()
+        _require_whole(description)
         answer = openers[form](path / form)
     # TensorFlow reports a damaged file with any of these.
-    except (OSError, ValueError, AttributeError, KeyError, tf.errors.OpError) as error:
+    except (
+        OSError,
+        ValueError,
+        AttributeError,
+        LookupError,
+        TypeError,
+        tf.errors.OpError,
+    ) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{path} cannot be loaded ({reason}): {ADVICE}") from error
-    if missing:
-        raise UserError(f"{path / DESCRIPTION} lacks {', '.join(sorted(missing))}: {ADVICE}")
     if form == SAVED_MODEL:
         return Predictor(answer, description)
     size, task = description["image_size"], description["task"]
     return Predictor(lambda images: answer(crops(images, size, task)), description)
+
+
+def _require_whole(description: object) -> None:
+    """Raises a `ValueError` if a description lacks what predictions are read by."""
+    if not isinstance(description, dict):
+        raise ValueError(f"{DESCRIPTION} describes nothing")
+    outputs = description.get("outputs")
+    if not isinstance(outputs, dict):
+        raise ValueError(f"{DESCRIPTION} names no outputs")
+    names = {"layer_gates": "layers", "logits": "classes"}
+    needed = {"task", "layers", "image_size"} | {
+        names[key] for key in names.keys() & outputs.keys()
+    }
+    if missing := needed - description.keys():
+        raise ValueError(f"{DESCRIPTION} lacks {', '.join(sorted(missing))}")
+    if description["task"] not in ("pose", "scene", "digit"):
+        raise ValueError(f"{DESCRIPTION} has the task {description['task']}")
+    if not isinstance(description["image_size"], int):
+        raise ValueError(f"{DESCRIPTION} has the image_size {description['image_size']}")
+    for key in names.keys() & outputs.keys():
+        if len(description[names[key]]) != outputs[key]["shape"][-1]:
+            raise ValueError(f"{DESCRIPTION} names other {names[key]} than {key} has")
 
 
 def open_litert(path: str | Path, threads: int | None = None) -> Callable[..., dict]:

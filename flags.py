@@ -212,7 +212,7 @@ def define_training() -> None:
     )  # fmt: skip
     flags.DEFINE_float(
         "compute_penalty", 0.0, "Of the share of the trunk, 0 to 1, that the deepest of an image's "
-        "layers needs: an exported network runs no deeper.",
+        "layers needs: a network runs no deeper, unless exported to ONNX.",
     )  # fmt: skip
     flags.DEFINE_float("temperature_start", 2.0, "Of the layer gate, first epoch (4.3: tau).")
     flags.DEFINE_float("temperature_end", 0.5, "Of the layer gate, last epoch.")
@@ -227,7 +227,8 @@ def define_training() -> None:
     flags.DEFINE_float(
         "settle_fraction", 0.0, "Part of the epochs after which each step keeps to one layer for "
         "all images; steps are shared among layers as the gate selected them in the last epoch of "
-        "it, the first at least; soft_fraction is no larger. 0 never settles, as in the thesis.",
+        "it, the first at least; soft_fraction is no larger, and the best epoch is one after it. 0 "
+        "never settles, as in the thesis.",
     )  # fmt: skip
     flags.DEFINE_integer("early_stopping", 0, "Epochs without a better validation; 0 never stops.")
     flags.DEFINE_enum(

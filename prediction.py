@@ -4,8 +4,9 @@ import csv
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 import tensorflow as tf
@@ -196,11 +197,18 @@ def _folder(overlays: str) -> Path:
     return folder
 
 
-def _rows_to(output: str | None):
+@contextmanager
+def _rows_to(output: str | None) -> Iterator[TextIO]:
+    names_need_not_be_text = "surrogateescape"
     if output is None:
-        return nullcontext(sys.stdout)
+        if hasattr(sys.stdout, "reconfigure"):
+            sys.stdout.reconfigure(errors=names_need_not_be_text)
+        yield sys.stdout
+        return
     try:
-        # The names of files need not be text.
-        return user_path(output).open("w", newline="", encoding="utf-8", errors="surrogateescape")
+        with user_path(output).open(
+            "w", newline="", encoding="utf-8", errors=names_need_not_be_text
+        ) as file:
+            yield file
     except OSError as error:
         raise UserError(f"--output={output} cannot be written: {error.strerror}") from error

@@ -112,9 +112,15 @@ def epochs_to_train(run: RunFolder, task: Task, first_epoch: int) -> int:
     """--epochs; no more than there were if --early_stopping had ended them before the break."""
     past = callbacks.read_history(run.history)[:first_epoch]
     patience = run.config["early_stopping"]
-    if patience and callbacks.has_stopped(past, f"val_{task.monitor}", patience):
+    first = settled_from(run.config)
+    if patience and callbacks.has_stopped(past, f"val_{task.monitor}", patience, first):
         return first_epoch
     return run.config["epochs"]
+
+
+def settled_from(config: dict) -> int:
+    """The first epoch whose network may be the best: from where on its steps have settled."""
+    return callbacks.settled_from(config["epochs"], config.get("settle_fraction", 0.0))
 
 
 def make_batches(
@@ -241,6 +247,11 @@ def make_callbacks(
     config, network = run.config, task.network
     history = callbacks.History(run.history, first_epoch)
     past = history.past
+    if len(past) < first_epoch:
+        raise UserError(
+            f"{run.history} has {len(past)} of the {first_epoch} epochs that the run's checkpoint "
+            "has seen: give another --run_dir"
+        )
     monitor = f"val_{task.monitor}" if validation else None
     run.weights("best").parent.mkdir(exist_ok=True)
     chosen = [callbacks.EpochSeconds(), callbacks.EpochSeeds(config["seed"])]
@@ -265,19 +276,10 @@ def make_callbacks(
         folder = run.path / "tensorboard" / "pictures"
         chosen.append(AttentionPictures(folder, images.numpy(), config["epochs"]))
     if monitor:
-        best = min((float(row[monitor]) for row in past), default=None)
-        chosen.append(
-            keras.callbacks.ModelCheckpoint(
-                run.weights("best"),
-                monitor=monitor,
-                mode="min",
-                save_best_only=True,
-                save_weights_only=True,
-                initial_value_threshold=best,
-            )
-        )
-    if config["early_stopping"]:
-        chosen.append(callbacks.EarlyStopping(past, monitor, config["early_stopping"]))
+        first = settled_from(config)
+        chosen.append(callbacks.BestCheckpoint(run.weights("best"), past, monitor, first))
+        if patience := config["early_stopping"]:
+            chosen.append(callbacks.EarlyStopping(past, monitor, patience, first))
     # First, and by raising: the epoch ends there, without a checkpoint and not as finished.
     return [callbacks.TerminateOnNaN(monitor), *chosen, backup]
 

@@ -23,7 +23,7 @@ class LayerGate(layers.Layer):
         temperature: Scalar weight that is not trained; lower it during training.
         softness: Scalar weight in 0..1 that is not trained. Training rows are
             softness * softmax(logits) + (1 - softness) * the sampled row: at 1 every layer
-            receives a gradient, at 0 (where it must end) only the chosen one.
+            receives a gradient, at 0, as in testing, only the chosen one.
         noise: Scale of the Gumbel noise, not trained. At 0 training takes the layers that testing
             will take, by margins that may be small.
 

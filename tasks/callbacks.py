@@ -1,6 +1,7 @@
 """Callbacks for `fit`: schedules, and what makes a broken run end like an unbroken one."""
 
 import csv
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -93,7 +94,7 @@ class SettleLayers(keras.callbacks.Callback):
     it must follow. After a part of the epochs, one at least and not all of several, the steps are
     shared among the layers in proportion to how often the gate selected each in the last of them
     (`apportion`). That is done as the next epoch begins, so that checkpoints hold the network that
-    their numbers were measured on.
+    their numbers were measured on; only from then on do epochs count for the best of them.
 
     Args:
         network: The `JointAttention`.
@@ -111,7 +112,7 @@ class SettleLayers(keras.callbacks.Callback):
     ):
         super().__init__()
         self.network = network
-        self.free = max(1, min(round(settle_fraction * epochs), epochs - 1))
+        self.free = settled_from(epochs, settle_fraction)
         self.logs = past[-1] if past else {}
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -126,6 +127,11 @@ class SettleLayers(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self.logs = dict(logs)
+
+
+def settled_from(epochs: int, settle_fraction: float) -> int:
+    """The first epoch, from 0, of networks whose steps have settled; 0 where they never do."""
+    return max(1, min(round(settle_fraction * epochs), epochs - 1)) if settle_fraction else 0
 
 
 def apportion(selected: list[list[float]]) -> list[int]:
@@ -222,6 +228,7 @@ class History(keras.callbacks.CSVLogger):
             self.on_train_begin()  # opens the new file
             self.keys = columns[1:]
         super().on_epoch_end(epoch, logs)
+        os.fsync(self.csv_file.fileno())  # as the backup is, which counts this epoch
 
     def _write(self, columns: list[str]) -> None:
         with whole_file(self.path) as temporary, temporary.open("w", newline="") as file:
@@ -246,6 +253,34 @@ class TerminateOnNaN(keras.callbacks.TerminateOnNaN):
             self.on_batch_end(epoch, {"loss": logs[self.monitor]})
 
 
+class BestCheckpoint(keras.callbacks.ModelCheckpoint):
+    """`ModelCheckpoint` of the best epoch that remembers those before a run was broken off.
+
+    Args:
+        path: The file.
+        past: Rows of the history so far.
+        monitor: Column to watch; lower is better.
+        first: First epoch that counts, from 0. Up to it the file is the best of those before.
+    """
+
+    def __init__(self, path: Path, past: list[dict[str, str]], monitor: str, first: int = 0):
+        counted = [row for row in past if int(row["epoch"]) >= first] or past
+        super().__init__(
+            path,
+            monitor=monitor,
+            mode="min",
+            save_best_only=True,
+            save_weights_only=True,
+            initial_value_threshold=min((float(row[monitor]) for row in counted), default=None),
+        )
+        self.first = first
+
+    def on_epoch_begin(self, epoch, logs=None):
+        super().on_epoch_begin(epoch, logs)
+        if epoch == self.first:
+            self.best = None
+
+
 class EarlyStopping(keras.callbacks.EarlyStopping):
     """`EarlyStopping` that remembers the epochs before a run was broken off.
 
@@ -253,21 +288,27 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
         past: Rows of the history so far.
         monitor: Column to watch; lower is better.
         patience: Epochs without a better value.
+        first: First epoch that counts, from 0.
     """
 
-    def __init__(self, past: list[dict[str, str]], monitor: str, patience: int):
+    def __init__(self, past: list[dict[str, str]], monitor: str, patience: int, first: int = 0):
         super().__init__(monitor=monitor, patience=patience, mode="min", verbose=1)
         self.past = past
+        self.first = first
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
         for row in self.past:
             self.on_epoch_end(int(row["epoch"]), {self.monitor: float(row[self.monitor])})
 
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch >= self.first:
+            super().on_epoch_end(epoch, logs)
 
-def has_stopped(past: list[dict[str, str]], monitor: str, patience: int) -> bool:
+
+def has_stopped(past: list[dict[str, str]], monitor: str, patience: int, first: int = 0) -> bool:
     """Whether `EarlyStopping` ended a training whose history is `past`."""
-    stopping = EarlyStopping(past, monitor, patience)
+    stopping = EarlyStopping(past, monitor, patience, first)
     stopping.set_model(keras.Model())
     stopping.on_train_begin()
     return stopping.wait >= patience

@@ -187,6 +187,12 @@ def test_sequences_to_hold_out_that_there_are_not(on_scene):
         resolved("--dataset=catch", "--validation_sequences=training")
 
 
+@pytest.mark.parametrize("flags", [("--units=a",), ("--dataset=mnist", "--lstm_kernels=a")])
+def test_lists_of_numbers_that_mean_nothing_here(flags):
+    with pytest.raises(UserError, match="means nothing for"):
+        resolved(*flags)
+
+
 def test_empty_scene(scene, on_scene):
     (scene / "TrainSplit.txt").write_text("")
     assert "TrainSplit.txt" in sentence(on_scene)

@@ -201,6 +201,18 @@ def test_an_export_of_scenes_without_its_classes_is_named(exported, tmp_path):
     (tmp_path / "model.json").write_text(json.dumps(description))
     with pytest.raises(UserError, match=r"model\.json lacks classes"):
         open_exported(tmp_path)
+    described = description["outputs"].pop("logits")
+    for wrong, told in (
+        ({"outputs": None}, "names no outputs"),
+        ({"outputs": {"layer_gates": ["pose"]}}, "cannot be loaded"),
+        ({"task": None}, "has the task None"),
+        ({"image_size": "64"}, "has the image_size 64"),
+        ({"layers": ["3b"]}, "names other layers than layer_gates has"),
+    ):
+        (tmp_path / "model.json").write_text(json.dumps(description | wrong))
+        with pytest.raises(UserError, match=told):
+            open_exported(tmp_path)
+    description["outputs"]["logits"] = described
     del description["task"]
     (tmp_path / "model.json").write_text(json.dumps(description))
     with pytest.raises(UserError, match=r"model\.json lacks classes, task"):

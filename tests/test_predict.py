@@ -2,6 +2,9 @@
 
 import csv
 import io
+import os
+import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +102,21 @@ def test_bad_images_can_be_skipped(localizer, photographs, broken, tmp_path, cap
     assert rows(captured.out)[1] == photographs[:2]
     assert captured.err.count("skipped: ") == captured.err.count("\n") == 3
     assert broken in captured.err
+
+
+def test_a_disk_that_is_full(localizer, photographs):
+    with pytest.raises(UserError, match="--output=/dev/full cannot be written: No space left"):
+        predict(localizer, photographs, output="/dev/full")
+
+
+def test_names_that_are_no_text(localizer, photographs, monkeypatch, tmp_path):
+    path = os.fsencode(tmp_path) + b"/\xff.png"
+    shutil.copy(photographs[-1], path)
+    printed = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed, encoding="utf-8"))
+    predict(localizer, [os.fsdecode(path)])
+    sys.stdout.flush()
+    assert printed.getvalue().splitlines()[1].startswith(path + b",")
 
 
 def test_nothing_but_bad_images(localizer, broken):

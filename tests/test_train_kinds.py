@@ -6,7 +6,7 @@ import pytest
 from evaluation.evaluate import comparison, evaluate
 from tests.commands import SHALLOW, TINY, history
 from tests.data.writers import write_indoor_scenes
-from tests.runs import resolved
+from tests.runs import resolved, weights_in
 from training import train
 
 
@@ -48,13 +48,32 @@ def test_mixed_precision_trains(precision, trained, monkeypatch, capsys):
 @pytest.mark.parametrize("precision", ["none", "bfloat16"])
 def test_an_uncertainty_is_calibrated_on_held_out_sequences(precision, trained, eagerly):
     """For the precision that it answers in, whatever it was trained in."""
-    run = trained(
+    flags = (
         "--model=bayesian_posenet", "--validation_sequences=seq-01",
         f"--mixed_precision={precision}",
     )  # fmt: skip
+    run = trained(*flags)
     assert run.config["validation_sequences"] == ["seq-01"]  # by fraction it would be seq-03
     for found in evaluate(run, "validation")["uncertainty"].values():
         assert found["error_per_spread"] == pytest.approx(1, rel=1e-3)
+    before = weights_in(run.weights("best"))
+    (run.path / "finished.json").unlink()  # as a kill just before it leaves the run
+    trained(*flags)
+    after = weights_in(run.weights("best"))
+    assert before.keys() == after.keys()
+    for name, values in before.items():
+        np.testing.assert_array_equal(after[name], values, err_msg=name)
+
+
+def test_a_run_that_early_stopping_has_ended_stays_as_it_is(trained, eagerly):
+    """With nothing learned the second epoch is no better than the first."""
+    flags = ("--model=posenet", "--early_stopping=1", "--epochs=9", "--learning_rate=1e-30")
+    run = trained(*flags, "--validation_sequences=seq-01")
+    rows = history(run.path)
+    assert len(rows) == 2
+    (run.path / "finished.json").unlink()
+    trained(*flags, "--validation_sequences=seq-01")
+    assert history(run.path) == rows
 
 
 def test_the_default_command_needs_no_data(small_room, eagerly, tmp_path):

@@ -1,16 +1,30 @@
 """What training does beside what its command shows."""
 
 import numpy as np
+import pytest
+import tensorflow as tf
 
-from run_folder import RunFolder
+from errors import UserError
+from run_folder import RunFolder, build_task
+from tasks import callbacks
 from tasks.pose import PoseTask
-from tests.tasks.small_networks import SIDE, colour_network, images_and_poses
-from training import AttentionPictures, compile_task, make_backup, restore
+from tests.runs import make_run
+from tests.tasks.small_networks import (
+    SIDE,
+    colour_network,
+    images_and_poses,
+    small_joint_attention,
+)
+from training import AttentionPictures, compile_task, make_backup, make_callbacks, restore
 
 CONFIG = {
     "task": "pose", "learning_rate": 0.01, "learning_rate_schedule": "constant", "epochs": 1,
     "head_learning_rate_scale": 5.0, "mask_learning_rate_scale": 0.5,
     "trunk_learning_rate_scale": 1.0,
+}  # fmt: skip
+GATE = {
+    "temperature_start": 3.0, "temperature_end": 0.25, "soft_fraction": 0.9, "quiet_fraction": 0.3,
+    "settle_fraction": 0.4, "epochs": 10, "early_stopping": 0,
 }  # fmt: skip
 
 
@@ -40,6 +54,42 @@ def test_all_that_is_trained_outside_the_trunk_has_the_heads_learning_rate():
     factors = {v.path: task.optimizer.scale_of(v.path) for v in task.trainable_variables}
     assert any("log_weights" in path for path in factors)
     assert set(factors.values()) == {5.0}
+
+
+def test_the_parts_of_an_attention_network_have_their_learning_rates():
+    task = PoseTask(small_joint_attention())
+    task.build((None, SIDE, SIDE, 3))
+    compile_task(task, CONFIG, steps_per_epoch=1)
+    for variable in task.trainable_variables:
+        part = "mask" if "/spatial_attention/mask" in variable.path else "heads"
+        part = "trunk" if "/trunk/" in variable.path else part
+        factor = {"trunk": 1.0, "mask": 2.5, "heads": 5.0}[part]
+        assert task.optimizer.scale_of(variable.path) == factor, variable.path
+    assert {task.optimizer.scale_of(v.path) for v in task.trainable_variables} == {1.0, 2.5, 5.0}
+
+
+def test_the_flags_of_the_gate_reach_its_schedule(tmp_path):
+    run = make_run(tmp_path / "run", **GATE)
+    task = build_task(run.config)
+    made = make_callbacks(run, task, make_backup(run, True), 0, *2 * [NoImages()])
+    (schedule,) = (one for one in made if isinstance(one, callbacks.GateSchedule))
+    assert (schedule.start, schedule.end) == (3.0, 0.25)
+    assert (schedule.soft_fraction, schedule.quiet_fraction) == (0.4, 0.3)
+    assert schedule.gate is task.network.gate
+
+
+class NoImages:
+    """A split of which only pictures would be drawn."""
+
+    def test_batches(self, size):
+        return [(tf.zeros((size, SIDE, SIDE, 3), tf.uint8), None)]
+
+
+def test_a_history_that_lacks_epochs_of_the_checkpoint_is_told(tmp_path):
+    run = make_run(tmp_path / "run", **GATE)
+    task = build_task(run.config)
+    with pytest.raises(UserError, match=r"history\.csv has 0 of the 2 epochs"):
+        make_callbacks(run, task, make_backup(run, True), 2, *2 * [NoImages()])
 
 
 def test_attention_is_drawn_after_some_epochs_and_the_last(tmp_path):

@@ -139,6 +139,19 @@ def test_each_step_and_each_layer_gives_a_pose_by_itself_in_training_only():
     assert (len(outputs["auxiliary_by_step"]), len(outputs["auxiliary_by_layer"])) == (0, 2)
 
 
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_dropout_stands_before_the_heads_in_training_alone(dropout):
+    network = small(dropout=dropout, classes=5, layer_attention=False, candidates=("3b",))
+    features = [np.ones((2, 2, 2, 6), np.float32)]
+    answers = [
+        network.look(2, lambda gate: features, training=training)[1][0]
+        for training in (True, True, False, False)
+    ]
+    first, second, *tested = numpy_outputs(answers)
+    assert np.array_equal(first, second) == (dropout == 0.0)
+    np.testing.assert_array_equal(*tested)
+
+
 @pytest.mark.parametrize("classes", [None, 5])
 def test_the_answer_is_the_mean_of_the_steps_answers(classes):
     network = small(classes=classes, initial_pose=MEAN_POSE, dropout=0.0, steps=3)

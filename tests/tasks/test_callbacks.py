@@ -118,6 +118,10 @@ def test_an_epoch_draws_its_own_noise_whatever_was_drawn_before():
         assert np.array_equal(again, third) == (epoch == 3)
     assert not np.array_equal(noise(model, 3, seed=8), third)
     assert not np.array_equal(*third)  # batches of an epoch differ
+    first, second = model.layers
+    noise(model, 3)
+    drawn = [layer(np.ones((2, 50)), training=True) for layer in (first, second)]
+    assert not np.array_equal(*numpy_outputs(drawn))  # and so do layers
 
 
 def test_large_seeds_and_epochs_fit_the_generators():
@@ -186,10 +190,14 @@ def test_new_history_starts_with_its_header(tmp_path):
     assert rows_in(path) == [{"epoch": "0", "loss": "0.5", "val_loss": "0.6"}]
 
 
-def stopped_after(values, patience, broken_at=0):
+def rows_of(values):
+    return [{"epoch": str(epoch), "val_loss": str(value)} for epoch, value in enumerate(values)]
+
+
+def stopped_after(values, patience, broken_at=0, first=0):
     """The epoch after which training stops, if it was broken off before `broken_at`."""
-    past = [{"epoch": str(k), "val_loss": str(x)} for k, x in enumerate(values[:broken_at])]
-    stopping = callbacks.EarlyStopping(past, "val_loss", patience)
+    past = rows_of(values[:broken_at])
+    stopping = callbacks.EarlyStopping(past, "val_loss", patience, first)
     stopping.set_model(keras.Sequential())
     stopping.model.stop_training = False
     stopping.on_train_begin()
@@ -205,11 +213,27 @@ def test_early_stopping_counts_the_epochs_before_the_break(broken_at):
     values = [1.0, 0.8, 0.9, 0.85, 0.95, 0.7]
     assert stopped_after(values, 3, broken_at) == 4
     assert stopped_after(values, 4, broken_at) is None
+    assert stopped_after(values, 3, broken_at, first=2) is None  # 0.85 is then better than 0.9
+
+
+@pytest.mark.parametrize("broken_at", range(6))
+@pytest.mark.parametrize(("first", "expected"), [(2, [0, 1, 2, 3, 5]), (0, [0, 1])])
+def test_the_best_epoch_is_one_after_steps_have_settled(broken_at, first, expected, monkeypatch):
+    values = [1.0, 0.2, 0.9, 0.8, 0.85, 0.5]
+    past = rows_of(values[:broken_at])
+    checkpoint = callbacks.BestCheckpoint("best.weights.h5", past, "val_loss", first)
+    checkpoint.set_model(keras.Sequential())
+    saved = []
+    monkeypatch.setattr(checkpoint.model, "save_weights", lambda *_, **__: saved.append(epoch))
+    for epoch in range(broken_at, len(values)):
+        checkpoint.on_epoch_begin(epoch)
+        checkpoint.on_epoch_end(epoch, {"val_loss": values[epoch]})
+    assert saved == [epoch for epoch in expected if epoch >= broken_at]
 
 
 def test_a_run_broken_off_after_early_stopping_has_nothing_to_train():
     values = [1.0, 0.8, 0.9, 0.85, 0.95, 0.7]
-    past = [{"epoch": str(k), "val_loss": str(x)} for k, x in enumerate(values)]
+    past = rows_of(values)
     stopped = [callbacks.has_stopped(past[:epochs], "val_loss", 3) for epochs in range(6)]
     assert stopped == [False, False, False, False, False, True]
 

@@ -6,7 +6,8 @@ import pytest
 
 from models.joint_attention import JointAttention
 from tasks.scene import SceneTask
-from tests.models.checks import FAST, numpy_outputs
+from tasks.task import layer_imbalance, weighted_by_use
+from tests.models.checks import FAST, gradients, numpy_outputs
 from tests.tasks.small_networks import SIDE, small_joint_attention
 
 LABELS = np.array([0, 2], np.int32)
@@ -68,6 +69,16 @@ def test_what_a_layer_predicts_by_itself_counts_as_often_as_it_is_selected():
         outputs = {"logits": LOGITS, "layer_gates": gates, "auxiliary_by_layer": by_layer}
         loss = task.compute_loss(y=LABELS, y_pred=outputs)
         assert float(loss) == pytest.approx(expected * BY_HAND, rel=1e-5)
+
+
+def test_what_layers_predict_by_themselves_teaches_the_gate_nothing():
+    losses = np.array([0.5, 2.0], np.float32)
+    rows = keras.Variable([[[0.7, 0.3]]])
+    value, (gradient,) = gradients(lambda: weighted_by_use(losses, rows + 0.0), [rows])
+    assert value == pytest.approx(0.95)
+    assert np.abs(gradient).max() == 0
+    _, (gradient,) = gradients(lambda: layer_imbalance(rows + 0.0), [rows])
+    assert np.abs(gradient).max() > 0
 
 
 def test_fit_learns_the_colour_of_a_class():
