@@ -88,8 +88,8 @@ class Task(keras.Model):
         network: Returns a dictionary with `prediction`, see `models`.
         auxiliary_weight: Of each auxiliary prediction; 0.3 in GoogLeNet and PoseNet.
         step_weight: Of the answer of each step of an attention network by itself, the output
-            `auxiliary_by_step`. The network's is their mean: where that alone counts, or most,
-            steps learn to make up for each other's errors, and do so worse on new images.
+            `auxiliary_by_step`. The network's is their mean: where that counts more, steps
+            learn to make up for each other's errors on the training images.
         layer_auxiliary_weight: Of the mean of those from one layer of an attention network each,
             the output `auxiliary_by_layer`; None: `auxiliary_weight`. A layer that the gate leaves
             alone is not trained for its own sake.
