@@ -199,16 +199,14 @@ def _folder(overlays: str) -> Path:
 
 @contextmanager
 def _rows_to(output: str | None) -> Iterator[TextIO]:
-    names_need_not_be_text = "surrogateescape"
+    how = {"errors": "surrogateescape"}  # the names of files need not be text
     if output is None:
         if hasattr(sys.stdout, "reconfigure"):
-            sys.stdout.reconfigure(errors=names_need_not_be_text)
+            sys.stdout.reconfigure(**how)
         yield sys.stdout
         return
     try:
-        with user_path(output).open(
-            "w", newline="", encoding="utf-8", errors=names_need_not_be_text
-        ) as file:
+        with user_path(output).open("w", newline="", encoding="utf-8", **how) as file:
             yield file
     except OSError as error:
         raise UserError(f"--output={output} cannot be written: {error.strerror}") from error
