@@ -17,7 +17,7 @@ demo: $(VENV)/ready
 
 test: lint $(VENV)/ready-dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=25
-	KERAS_BACKEND=jax $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests/models tests/tasks/test_pose.py \
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=10 tests/models tests/tasks/test_pose.py \
 		tests/tasks/test_pose_task.py tests/tasks/test_scene_task.py tests/tasks/test_ram_task.py \
 		tests/tasks/test_catch_task.py tests/tasks/test_optimizer.py
 
