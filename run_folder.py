@@ -225,8 +225,9 @@ def build_task(config: dict) -> Task:
         config["model"], **network_arguments(config), **config["network"], name="network"
     )
     kind, arguments = TASKS[config["task"]]
-    # A flag that a configuration lacks had no effect on it.
-    given = {name: config[name] for name in arguments if name in config}
+    # A flag that a configuration lacks had no effect on it, or is what it was before it was one.
+    told = OFF | config
+    given = {name: told[name] for name in arguments if name in told}
     task = kind(network, **given, name="task")
     task.build(input_shape(config))
     task.built = True

@@ -97,22 +97,20 @@ def measured(run: Run, row: Row, column: Column) -> tuple[Value, dict[str, float
     Raises:
         UserError: The results lack what the cell shows.
     """
-    task = run.experiment.place.task
     svm = column.predictor == "svm"
     if not (run.trained and run.evaluated() and (run.evaluated("svm.json") or not svm)):
         return None
     name = "svm.json" if svm else "metrics.json"
     try:
-        return _values(run, row, column, task, run.results(name))
+        return _values(run, row, column, run.results(name))
     except (KeyError, TypeError) as error:
         raise UserError(
             f"{run.path / 'test' / name} is damaged ({error}): delete it to evaluate again"
         ) from error
 
 
-def _values(
-    run: Run, row: Row, column: Column, task: str, metrics: dict
-) -> tuple[Value, dict[str, float]]:
+def _values(run: Run, row: Row, column: Column, metrics: dict) -> tuple[Value, dict[str, float]]:
+    task = run.experiment.place.task
     if row.category:
         if row.category not in metrics["per_class"]:
             raise UserError("no test image of this class")

@@ -14,7 +14,7 @@ from scipy.stats import rankdata
 
 from data import poses
 from errors import UserError
-from tasks.results import layer_columns, retrieve
+from tasks.results import layer_columns, open_predictions, retrieve
 
 RECALL_THRESHOLDS = ((0.1, 5.0), (0.25, 2.0), (0.5, 5.0), (5.0, 10.0))  # metres, degrees
 
@@ -245,31 +245,26 @@ def read_predictions_csv(path: Path) -> Predictions:
     """
     columns = COLUMNS
     names, sequences, numbers, layers = [], [], [], []
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.reader(file)
-            header = next(reader, [])
-            if UNCERTAINTY_COLUMNS[0] in header:
-                columns = COLUMNS + UNCERTAINTY_COLUMNS
-            if header != [*columns, *layer_columns(len(header) - len(columns))]:
-                raise UserError(f"{path} does not have the columns of a predictions file")
-            for row in reader:
-                try:
-                    if len(row) != len(header):
-                        raise ValueError
-                    numbers.append([float(cell) for cell in row[2 : len(columns)]])
-                except ValueError:
-                    raise UserError(
-                        f"{path}, line {reader.line_num}: expected {len(header)} columns with "
-                        f"numbers from the third to number {len(columns)}; run eval.py again"
-                    ) from None
-                names.append(row[0])
-                sequences.append(row[1])
-                layers.append(row[len(columns) :])
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing; run eval.py on this run first") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path} cannot be read ({error}); run eval.py again") from None
+    with open_predictions(path) as file:
+        reader = csv.reader(file)
+        header = next(reader, [])
+        if UNCERTAINTY_COLUMNS[0] in header:
+            columns = COLUMNS + UNCERTAINTY_COLUMNS
+        if header != [*columns, *layer_columns(len(header) - len(columns))]:
+            raise UserError(f"{path} does not have the columns of a predictions file")
+        for row in reader:
+            try:
+                if len(row) != len(header):
+                    raise ValueError
+                numbers.append([float(cell) for cell in row[2 : len(columns)]])
+            except ValueError:
+                raise UserError(
+                    f"{path}, line {reader.line_num}: expected {len(header)} columns with "
+                    f"numbers from the third to number {len(columns)}; run eval.py again"
+                ) from None
+            names.append(row[0])
+            sequences.append(row[1])
+            layers.append(row[len(columns) :])
     table = np.array(numbers, dtype=np.float64).reshape(-1, len(columns) - 2)
     uncertainty = table[:, 16:] if columns != COLUMNS else None
     return Predictions(

@@ -1,8 +1,14 @@
 """What the results of poses, scenes and digits share; numpy only."""
 
-from collections.abc import Sequence
+import csv
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
 
 import numpy as np
+
+from errors import UserError
 
 
 def retrieve(
@@ -51,6 +57,22 @@ def chosen_layers(layer_gates: np.ndarray, layers: Sequence[str]) -> list[list[s
         [N] rows of T names.
     """
     return np.asarray(layers)[np.argmax(layer_gates, axis=-1)].tolist()
+
+
+@contextmanager
+def open_predictions(path: Path) -> Iterator[TextIO]:
+    """A predictions file, to be read by `csv`.
+
+    Raises:
+        UserError: It is missing, or no CSV file.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            yield file
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; run eval.py on this run first") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path} cannot be read ({error}); run eval.py again") from None
 
 
 def layer_columns(steps: int) -> list[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from errors import UserError
-from tasks.results import layer_columns, retrieve
+from tasks.results import layer_columns, open_predictions, retrieve
 
 COLUMNS = ("name", "true_class", "predicted_class", "probability", "true_probability")
 TOP = 5
@@ -208,30 +208,25 @@ def read_predictions_csv(path: Path, class_names: Sequence[str]) -> Predictions:
     """
     labels = {name: label for label, name in enumerate(class_names)}
     names, classes, shares, layers = [], [], [], []
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.reader(file)
-            header = next(reader, [])
-            if header != [*COLUMNS, *layer_columns(len(header) - len(COLUMNS))]:
-                raise UserError(f"{path} does not have the columns of a scene's predictions file")
-            for row in reader:
-                try:
-                    if len(row) != len(header):
-                        raise ValueError
-                    classes.append([labels[name] for name in row[1:3]])
-                    shares.append([_share(text) for text in row[3:5]])
-                except (ValueError, KeyError):
-                    raise UserError(
-                        f"{path}, line {reader.line_num}: expected {len(header)} columns with two "
-                        f"of the run's {len(labels)} classes from the second and two "
-                        "probabilities from the fourth; run eval.py again"
-                    ) from None
-                names.append(row[0])
-                layers.append(row[len(COLUMNS) :])
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing; run eval.py on this run first") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path} cannot be read ({error}); run eval.py again") from None
+    with open_predictions(path) as file:
+        reader = csv.reader(file)
+        header = next(reader, [])
+        if header != [*COLUMNS, *layer_columns(len(header) - len(COLUMNS))]:
+            raise UserError(f"{path} does not have the columns of a scene's predictions file")
+        for row in reader:
+            try:
+                if len(row) != len(header):
+                    raise ValueError
+                classes.append([labels[name] for name in row[1:3]])
+                shares.append([_share(text) for text in row[3:5]])
+            except (ValueError, KeyError):
+                raise UserError(
+                    f"{path}, line {reader.line_num}: expected {len(header)} columns with two "
+                    f"of the run's {len(labels)} classes from the second and two "
+                    "probabilities from the fourth; run eval.py again"
+                ) from None
+            names.append(row[0])
+            layers.append(row[len(COLUMNS) :])
     pairs = np.array(classes, dtype=np.int64).reshape(-1, 2)
     numbers = np.array(shares, dtype=np.float64).reshape(-1, 2)
     return Predictions(names, list(class_names), *pairs.T, *numbers.T, layers)
