@@ -18,11 +18,12 @@ PART = ".part."  # in the name of a file that is not yet whole
 
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turns the operating system's errors into a `UserError`."""
+    """Turns the operating system's errors, of `path` or what lies in it, into a `UserError`."""
     try:
         yield
     except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror or error}") from error
+        place = error.filename or path
+        raise UserError(f"{place} cannot be read: {error.strerror or error}") from error
 
 
 @contextlib.contextmanager

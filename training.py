@@ -4,7 +4,6 @@ import json
 import math
 import resource
 import sys
-import zlib
 from pathlib import Path
 
 import keras
@@ -180,10 +179,10 @@ def describe_data(
         "validation_sequences": sorted(set(validation.sequence_of)) if validation else [],
         "pretrained_sha256": start.sha256 if start else None,
     }
-    if task == "digit":
-        facts["train_crc32"] = zlib.crc32(training.targets, zlib.crc32(training.digits))
     if task == "game":
         network["side"] = training.side
+    else:
+        facts["train_crc32"] = training.crc32()
     if task in ("scene", "digit"):
         network["classes"] = len(training.classes)
         facts["class_names"] = list(training.classes)

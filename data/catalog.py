@@ -41,7 +41,7 @@ from data.seven_scenes import seven_scenes_dataset_builder as seven_scenes
 from data.tum_lsi import reader as tum_lsi_reader
 from data.tum_lsi import tum_lsi_dataset_builder as tum_lsi
 from errors import UserError
-from files import user_path
+from files import reading, user_path
 
 SYNTHETIC = "synthetic"
 SYNTHETIC_SCENE = "room"
@@ -138,7 +138,8 @@ def prepare(
     if data_dir is None:
         _require_scene(dataset, scene)
         return _prepare_download(entry, scene, skip_bad)
-    return _prepare_local(entry, scene, _local_root(dataset, scene, data_dir), skip_bad)
+    with reading(user_path(data_dir)):
+        return _prepare_local(entry, scene, _local_root(dataset, scene, data_dir), skip_bad)
 
 
 def fingerprint(entry: Dataset, scene_dir: Path, skip_bad: bool) -> str:
@@ -172,9 +173,9 @@ def focal_length(dataset: str, scene: str, data_dir: str | None) -> float:
     if scene in entry.scenes:
         return entry.focal_length
     if data_dir and hasattr(entry.reader, "focal_length"):
-        return entry.reader.focal_length(
-            entry.builder.scene_dir(_local_root(dataset, scene, data_dir), scene)
-        )
+        with reading(user_path(data_dir)):
+            root = _local_root(dataset, scene, data_dir)
+            return entry.reader.focal_length(entry.builder.scene_dir(root, scene))
     return 0.0
 
 

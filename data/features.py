@@ -43,9 +43,16 @@ class Pass:
 
     @classmethod
     def open(cls, folder: Path) -> "Pass":
-        """Opens what `write_pass` wrote."""
-        files = {path.stem: np.load(path, mmap_mode="r") for path in folder.glob("*.npy")}
-        targets = np.array(files.pop("targets"))
+        """Opens what `write_pass` wrote.
+
+        Raises:
+            UserError: It is damaged.
+        """
+        try:
+            files = {path.stem: np.load(path, mmap_mode="r") for path in folder.glob("*.npy")}
+            targets = np.array(files.pop("targets"))
+        except (OSError, EOFError, LookupError, ValueError) as error:
+            raise UserError(f"{folder} is damaged: delete it, and it is made again") from error
         return cls(files, targets)
 
     def batches(self, batch_size: int, order: np.ndarray | None = None) -> Iterator[Batch]:
@@ -115,10 +122,12 @@ def write_pass(folder: Path, count: int, batches: Iterable[Batch]) -> None:
                 # Not through a memory map: on a full disk that is a signal, not an error.
                 files[tap].write(_to_half(values, tap).tobytes())
             seen.append(targets)
-        for file in files.values():
+        # Else a power cut could leave the name without the content.
+        targets = stack.enter_context((partial / "targets.npy").open("wb"))
+        np.save(targets, np.concatenate(seen))
+        for file in (*files.values(), targets):
             file.flush()
             os.fsync(file.fileno())
-    np.save(partial / "targets.npy", np.concatenate(seen))
     partial.rename(folder)
 
 

@@ -46,7 +46,7 @@ def decode_rgb(path: Path, *, upright: bool = False) -> np.ndarray:
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing: restore the image, or pass --skip_bad") from error
     # Pillow reports damaged files with any of these, depending on the format.
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (OSError, RuntimeError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UserError(
             f"{path} does not decode as an image ({error}): replace it, or pass --skip_bad"
         ) from error

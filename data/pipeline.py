@@ -6,6 +6,7 @@ A batch is (images, targets): images uint8 [B, S, S, 3] RGB; targets are poses f
 
 import hashlib
 import os
+import zlib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from absl import logging
 from data.batches import ahead
 from data.crops import centre_crop, random_crop, short_side, to_crop_scale, turned
 from data.poses import mean_pose
-from data.preparation import PreparedScene
+from data.preparation import PreparedScene, intact
 from errors import UserError
 
 CACHE_SHARE = 0.25  # of the memory there is, at the most, for decoded images
@@ -119,6 +120,14 @@ class Split:
         examples = self.examples.map(lambda example: crop(decode(example)), tf.data.AUTOTUNE)
         return ahead(examples.batch(batch_size))
 
+    def crc32(self) -> int:
+        """Of names and targets: tells this list of images from another as long.
+
+        Targets count to six digits, as reckoning may change their last ones.
+        """
+        targets = np.round(self.targets, 6) + 0.0  # no -0
+        return zlib.crc32(targets.tobytes(), zlib.crc32("\n".join(self.names).encode()))
+
     def digest(self) -> str:
         """SHA-256 of names, targets and images: splits with the same have the same batches."""
         found = hashlib.sha256("\n".join(self.names).encode())
@@ -169,17 +178,20 @@ def load_split(
 
     Raises:
         ValueError: No image belongs to them.
+        UserError: The copy is damaged.
     """
-    examples = scene.examples(split)
+    with intact(scene.builder.data_path):
+        examples = scene.examples(split)
     if sequences is not None:
         wanted = tf.constant(sorted(sequences))
         examples = examples.filter(lambda example: tf.reduce_any(example["sequence"] == wanted))
     target = "pose" if scene.classes is None else "label"
     targets, names, sequence_of = [], [], []
-    for example in examples.map(lambda e: {key: e[key] for key in (target, "name", "sequence")}):
-        targets.append(example[target].numpy())
-        names.append(example["name"].numpy().decode())
-        sequence_of.append(example["sequence"].numpy().decode())
+    with intact(scene.builder.data_path):
+        for example in examples.map(lambda e: {k: e[k] for k in (target, "name", "sequence")}):
+            targets.append(example[target].numpy())
+            names.append(example["name"].numpy().decode())
+            sequence_of.append(example["sequence"].numpy().decode())
     if not names:
         raise ValueError(f"no image of the {split} split belongs to {', '.join(sequences or ())}")
     examples = examples.apply(tf.data.experimental.assert_cardinality(len(names)))

@@ -7,22 +7,26 @@ from pathlib import Path
 
 import tensorflow as tf
 import tensorflow_datasets as tfds
+from google.protobuf import json_format
 from tensorflow_datasets.core.download import extractor
 from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
 from tensorflow_datasets.core.download.util import DownloadError
 
-from data.records import require_split
+from data.records import SPLITS, require_split
 from data.scene_builder import SceneBuilder
 from errors import UserError
 from files import user_path
 
+UNWRITTEN = (RuntimeError, tf.errors.OpError)  # TFDS's and TensorFlow's, on a full disk
 PREPARATION_ERRORS = (
     OSError,
+    *UNWRITTEN,
     DownloadError,
     extractor.ExtractError,
     extractor.UnsafeArchiveError,
     NonMatchingChecksumError,
 )
+DAMAGED = (tf.errors.OpError, OSError, LookupError, ValueError, json_format.Error)
 
 
 def tfds_dir() -> Path:
@@ -93,11 +97,16 @@ def prepare_scene(
         manual_dir: The data set's folder; None downloads the scene.
 
     Raises:
-        UserError: The scene is bad, cannot be downloaded or its copy cannot be written.
+        UserError: The scene is bad, cannot be downloaded, or its copy cannot be written or is
+            damaged.
     """
 
+    name = config if isinstance(config, str) else config.name
+    folder = copy / builder_class.name / name / str(builder_class.VERSION)
+
     def new_builder() -> SceneBuilder:
-        return builder_class(config=config, data_dir=str(copy), skip_bad=skip_bad)
+        with intact(folder):
+            return builder_class(config=config, data_dir=str(copy), skip_bad=skip_bad)
 
     try:
         builder = new_builder()
@@ -113,7 +122,22 @@ def prepare_scene(
         # Another process may have prepared the same scene in the meantime.
         if not builder.data_path.exists():
             raise UserError(_advice(builder, copy, manual_dir, error)) from error
-    return PreparedScene(builder)
+    scene = PreparedScene(builder)
+    with intact(folder):
+        for split in SPLITS:
+            scene.sequences(split)
+    return scene
+
+
+@contextmanager
+def intact(folder: Path) -> Iterator[None]:
+    """Turns what a damaged copy in `folder` makes TensorFlow and TFDS raise into a `UserError`."""
+    try:
+        yield
+    except DAMAGED as error:
+        raise UserError(
+            f"the prepared copy {folder} is damaged: delete it, and it is made again"
+        ) from error
 
 
 @contextmanager
@@ -147,7 +171,8 @@ def _recorded_checksum(builder: SceneBuilder, manual_dir: Path | None) -> Iterat
 def _advice(builder: SceneBuilder, copy: Path, manual_dir: Path | None, error: Exception) -> str:
     scene = builder.builder_config.name
     reason = " ".join(str(error).split()) or type(error).__name__
-    if manual_dir is not None or (isinstance(error, OSError) and error.filename):
+    written = isinstance(error, UNWRITTEN) or (isinstance(error, OSError) and error.filename)
+    if manual_dir is not None or written:
         return (
             f"{scene} cannot be prepared under {copy} ({reason}): "
             "free space there, or set TFDS_DATA_DIR to a folder that can be written"

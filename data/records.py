@@ -1,5 +1,6 @@
 """What a reader hands on for each image, and how a reader meets bad entries."""
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -99,7 +100,7 @@ def require_file(path: Path, why: str) -> Path:
     Raises:
         UserError: There is no such file; the sentence ends on `why` it is needed.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):  # false too of what no file can be called
         raise UserError(f"{path} is missing: {why}")
     return path
 
@@ -111,7 +112,7 @@ def read_text(path: Path, why: str) -> str:
         UserError: The file is missing, unreadable or not text.
     """
     try:
-        return require_file(path, why).read_text(encoding="utf-8")
+        return require_file(path, why).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read as text ({error}): replace the file") from error
 
@@ -134,7 +135,8 @@ def unique_names(files: Iterable[str]) -> dict[str, str]:
     file's whole name, the ending is kept.
     """
     listed = set(files)
-    stems = {file: PurePosixPath(file).with_suffix("").as_posix() for file in listed}
+    paths = {file: PurePosixPath(file) for file in listed}
+    stems = {file: (p.with_suffix("") if p.name else p).as_posix() for file, p in paths.items()}
     count = Counter(stems.values())
     return {
         file: file if count[stem] > 1 or stem in listed else stem for file, stem in stems.items()

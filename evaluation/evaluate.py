@@ -75,6 +75,9 @@ def reference(run: RunFolder, source: Source) -> AnySplit:
     trained = run.config["train_images"]
     if len(found) != trained:
         raise UserError(others.format(f"{len(found)} training images, not {trained}"))
+    listed = run.config.get("train_crc32")  # runs of old, and games, have none
+    if listed is not None and found.crc32() != listed:
+        raise UserError(others.format("as many training images, but others, or with other targets"))
     return found
 
 

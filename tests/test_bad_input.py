@@ -296,6 +296,17 @@ class TestAfterTraining:
         write_seven_scenes(scene.parent, train=(1, 3, 4), frames=2)
         assert "4 training images, not 2" in sentence(evaluate, run, "test")
 
+    def test_other_images_of_the_same_number(self, run, again, scene):
+        """The split drawn again, or other poses: names and number of sequences stay."""
+        first, second = (scene / f"seq-01/frame-00000{frame}.pose.txt" for frame in (0, 1))
+        first.write_text(second.read_text())
+        assert "as many training images, but others" in sentence(evaluate, run, "test")
+        assert "other images" in sentence(again)
+
+    def test_runs_of_old_have_no_checksum_of_their_images(self, run):
+        assert run.config.pop("train_crc32")
+        assert evaluate(run, "test")
+
     def test_results_that_cannot_be_written(self, run):
         (run.path / "test/predictions.csv").mkdir(parents=True)
         assert f"{run.path / 'test'} cannot be written" in sentence(evaluate, run, "test")

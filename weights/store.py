@@ -3,6 +3,7 @@
 The file is Keras's own `.weights.h5` of a `GoogLeNetClassifier`, and a JSON text in one attribute.
 """
 
+import hashlib
 import json
 import math
 import os
@@ -11,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
+import numpy as np
 
 from errors import UserError
-from files import BROKEN_WEIGHTS, user_path, whole_file
+from files import BROKEN_WEIGHTS, require_space, user_path, whole_file
 from models.googlenet_classifier import GoogLeNetClassifier
 from weights.file_checks import is_hdf5
 from weights.googlenet_blobs import IMAGE_SIZE
@@ -95,13 +97,18 @@ def write_store(path: str | Path, network: GoogLeNetClassifier, facts: Mapping) 
             file's name), `source_sha256`.
 
     Raises:
-        UserError: The place cannot be written.
+        UserError: The place cannot be written, or a weight is not finite.
     """
     path = Path(path)
     if not path.name.endswith(ENDING):
         raise UserError(f"{path} must end in {ENDING}")
     facts = {name: kind(facts[name]) for name, kind in FACTS.items()}
+    try:
+        facts["weights_sha256"] = _digest(network)
+    except ValueError as error:
+        raise UserError(f"{path} is not written: {error}") from error
     with whole_file(path) as temporary:
+        require_space(path, sum(weight.numpy().nbytes for weight in network.weights))
         network.save_weights(temporary)
         with h5py.File(temporary, "a") as file:
             file.attrs[ATTRIBUTE] = json.dumps(facts)
@@ -119,6 +126,8 @@ def read_store(path: str | Path) -> tuple[GoogLeNetClassifier, dict]:
     network.build((None, IMAGE_SIZE, IMAGE_SIZE, 3))
     try:
         network.load_weights(path)
+        if _digest(network) != facts.pop("weights_sha256", _digest(network)):  # of old files
+            raise ValueError("other weights than were written")
     except BROKEN_WEIGHTS as error:
         raise _damaged(path) from error
     return network, facts
@@ -152,6 +161,21 @@ def read_facts(path: str | Path) -> dict:
     if not path.name.endswith(ENDING):
         raise UserError(f"{path} must be renamed to end in {ENDING}, as Keras wants it")
     return facts
+
+
+def _digest(network: GoogLeNetClassifier) -> str:
+    """SHA-256 of all weights: HDF5 reads damaged numbers as others.
+
+    Raises:
+        ValueError: One is not finite.
+    """
+    digest = hashlib.sha256()
+    for weight in network.weights:
+        values = np.ascontiguousarray(weight.numpy())
+        if not np.isfinite(values).all():
+            raise ValueError(f"{weight.path} is not finite")
+        digest.update(values)
+    return digest.hexdigest()
 
 
 def _checked(facts: dict) -> dict:

@@ -10,7 +10,8 @@ read so are the cameras held level, in the scenes whose z axis points up. Some q
 them in Street, are up to 2 long; they are normalised.
 """
 
-from pathlib import Path
+import os
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from absl import logging
@@ -55,7 +56,7 @@ def read_split(scene_dir: Path, split: str, skip_bad: bool = False) -> list[Pose
     for number, image, pose in drop_implausible(read_poses(path, bad), path):
         with bad.guard():
             require_inside(image, scene_dir, f"{path}, line {number}")
-            if not (scene_dir / image).is_file():
+            if not os.path.isfile(scene_dir / image):
                 raise UserError(f"{path}, line {number}: {scene_dir / image} is missing")
             records.append(
                 PoseRecord(
@@ -137,4 +138,8 @@ def _lines(path: Path) -> list[tuple[int, list[str]]]:
             "`Visual Landmark Dataset V1`"
         )
     numbered = enumerate(lines[HEADER_LINES:], start=HEADER_LINES + 1)
-    return [(number, line.split()) for number, line in numbered if line.strip()]
+    entries = [(number, line.split()) for number, line in numbered if line.strip()]
+    # One image is known by one name: without `./`.
+    return [
+        (number, [PurePosixPath(image).as_posix(), *rest]) for number, (image, *rest) in entries
+    ]

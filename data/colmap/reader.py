@@ -12,6 +12,7 @@ length is the reconstruction's. Images that `test.txt` does not name are trained
 folder are a sequence.
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -122,7 +123,7 @@ def source_files(scene_dir: Path) -> list[Path]:
 
 def _record(scene_dir: Path, entry: Entry, name: str, where: str) -> PoseRecord:
     image = scene_dir / FOLDER / entry.name
-    if not image.is_file():
+    if not os.path.isfile(image):
         raise UserError(f"{where}: {image} is missing")
     numbers = parse_numbers(entry.words[1:8], 7, where)
     try:

@@ -27,7 +27,7 @@ import tensorflow_datasets as tfds
 from data.preparation import PREPARATION_ERRORS, tfds_dir
 from data.records import require_file
 from errors import UserError
-from files import user_path
+from files import reading, user_path
 
 SIDE = 28  # pixels
 CLASSES = tuple("0123456789")
@@ -76,7 +76,9 @@ def load_digits(data_dir: str | Path | None) -> tuple[Digits, Digits]:
     if data_dir is None:
         return _read_downloads()
     folder = user_path(data_dir) / FOLDER
-    if (folder / KERAS_FILE).exists():
+    with reading(folder):
+        has_keras_file = (folder / KERAS_FILE).exists()
+    if has_keras_file:
         return _read_keras_file(folder / KERAS_FILE)
     advice = (
         f"put Keras's {KERAS_FILE} or the four original files, such as {IDX_FILES['train'][0]}.gz "
@@ -101,6 +103,7 @@ def _read_keras_file(path: Path) -> tuple[Digits, Digits]:
             arrays = {name: file[name] for name in ("x_train", "y_train", "x_test", "y_test")}
     except (
         OSError,
+        RuntimeError,  # a zip's directory that asks for a password, or for another version
         ValueError,
         KeyError,
         TypeError,

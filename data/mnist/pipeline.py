@@ -4,6 +4,7 @@ A batch is (images, labels): uint8 [B, S, S, 1] grey levels and int32 [B]. Image
 are made anew each time; what training sees is never the same twice.
 """
 
+import zlib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,10 @@ class DigitSplit:
     def image_size(self) -> int:
         """Side S of the images, pixels."""
         return self.variant.side
+
+    def crc32(self) -> int:
+        """Of digits and labels: tells these from others, in this order, as many."""
+        return zlib.crc32(self.targets, zlib.crc32(self.digits))
 
     def train_batches(self, batch_size: int, seed: int, first_epoch: int = 0) -> tf.data.Dataset:
         """Batches without end, from the start of `first_epoch`; every epoch has all digits once.

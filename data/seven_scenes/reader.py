@@ -127,6 +127,10 @@ def _frames(scene_dir: Path, sequence: str) -> list[str]:
 
 def _read_frame(stem: Path, sequence: str) -> PoseRecord:
     """Returns the record of the frame whose files begin with `stem`."""
+    try:
+        stem.name.encode()
+    except UnicodeEncodeError as error:
+        raise UserError(f"{str(stem)!a} has a name that is no UTF-8: rename it") from error
     images = [stem.with_name(stem.name + suffix) for suffix in COLOR_SUFFIXES]
     image = next((path for path in images if path.is_file()), None)
     if image is None:

@@ -79,7 +79,7 @@ def _extract_sequences(scene_dir: Path) -> None:
             try:
                 with zipfile.ZipFile(archive) as file:
                     file.extractall(incomplete)
-            except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
                 shutil.rmtree(incomplete, ignore_errors=True)
                 raise UserError(
                     f"{archive} is damaged ({error}): delete the download and start again"

@@ -14,6 +14,7 @@ relative to camera 0 is the same at all 219 locations, to 1e-8 degrees and 1e-10
 world-to-camera, the baselines scatter by decimetres. A fifth of the quaternions have w < 0.
 """
 
+import os
 import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -55,7 +56,7 @@ def read_split(scene_dir: Path, split: str, skip_bad: bool = False) -> list[Pose
     for number, scan, image_id, pose in read_poses(scene_dir, split, bad):
         with bad.guard():
             image = scene_dir / "images" / scan / f"{image_id}.jpg"
-            if not image.is_file():
+            if not os.path.isfile(image):
                 raise UserError(f"{path}, line {number}: {image} is missing")
             records.append(
                 PoseRecord(
@@ -131,7 +132,8 @@ def _pose_elements(path: Path) -> dict[str, ElementTree.Element]:
     require_file(path, "a split file lists images of this scan")
     try:
         root = ElementTree.parse(path).getroot()
-    except ElementTree.ParseError as error:
+    # The last two for an encoding that there is not, or that it does not have.
+    except (ElementTree.ParseError, LookupError, ValueError) as error:
         raise UserError(f"{path} is not XML ({error}): replace the file") from error
     return {(pose.findtext("id") or "").strip(): pose for pose in root.iter("pose")}
 

@@ -2,15 +2,20 @@
 
 import io
 import os
+import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tensorflow_datasets as tfds
 from PIL import Image
+from tensorflow_datasets.core.writer import Writer
 
 from data import catalog, images, synthetic
+from data.pipeline import load_split
 from errors import UserError
 from tests.data.writers import (
+    cambridge_line,
     write_cambridge,
     write_image,
     write_seven_scenes,
@@ -285,3 +290,62 @@ def test_builders_name_their_licence_and_a_configuration_per_scene(name):
     assert tuple(entry.builder.builder_configs) == entry.scenes
     assert issubclass(entry.builder, tfds.core.GeneratorBasedBuilder)
     assert entry.builder.LICENSE.endswith(".")
+
+
+def damage_record(copy):
+    path = next(copy.glob("*-train.tfrecord*"))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 255
+    path.write_bytes(content)
+
+
+def take_last_record(copy):
+    path = next(copy.glob("*-train.tfrecord*"))
+    content = path.read_bytes()
+    path.write_bytes(content[: 16 + int.from_bytes(content[:8], "little")])
+
+
+DAMAGES = {
+    "a bit": damage_record,
+    "a record": take_last_record,
+    "a file": lambda copy: next(copy.glob("*-train.tfrecord*")).unlink(),
+    "no description": lambda copy: (copy / "dataset_info.json").unlink(),
+    "half a description": lambda copy: (copy / "dataset_info.json").write_text("{"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_copy(chess, damage):
+    copy = prepare_chess(chess).builder.data_path
+    DAMAGES[damage](copy)
+    with pytest.raises(UserError, match=f"the prepared copy {copy} is damaged: delete it"):
+        load_split(prepare_chess(chess), "train", 64)
+    shutil.rmtree(copy)
+    assert len(load_split(prepare_chess(chess), "train", 64)) == 2
+
+
+def test_full_disk(chess, copies, monkeypatch):
+    def full(self, *arguments):
+        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+
+    monkeypatch.setattr(Writer, "finalize", full)
+    with pytest.raises(UserError, match=r"chess cannot be prepared .*No space.*: free space there"):
+        prepare_chess(chess)
+
+
+def test_names_that_no_file_can_have(chess):
+    long = "x" * 300
+    for dataset, scene, data_dir in (
+        ("7scenes", long, str(chess.parent.parent)),
+        ("mit67", "mit67", long),
+    ):
+        with pytest.raises(UserError, match="x cannot be read: File name too long"):
+            catalog.prepare(dataset, scene, data_dir)
+
+
+@pytest.mark.parametrize("name", [".", "/", "x" * 300, "./seq1/frame00001.png"])
+def test_lines_that_name_no_image_of_their_own(tmp_path, copies, name):
+    lines = write_cambridge(tmp_path / "cambridge") / "dataset_test.txt"
+    lines.write_text(lines.read_text() + cambridge_line(name, 3) + "\n")
+    with pytest.raises(UserError, match=r"is missing|is outside|for train"):
+        catalog.prepare("cambridge", "ShopFacade", str(tmp_path))

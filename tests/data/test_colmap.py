@@ -90,6 +90,8 @@ BAD = [
     ("images.txt", "\n2 ", "\n2 nan ", r"images\.txt, line 7"),
     ("images.txt", " a/2.png", " ../2.png", r"line 7: \.\./2\.png is outside .*images:"),
     ("images.txt", " a/2.png", " /etc/2.png", r"line 7: /etc/2\.png is outside .*images:"),
+    ("images.txt", " a/2.png", " .", r"line 7: .*images is missing"),
+    ("images.txt", " a/2.png", " " + "x" * 300, r"line 7: .*x is missing"),
     ("images.txt", "4.5 6.5 -1 7 8 12\n3", "3", r"line 4 holds no points .* add the line"),
     ("images.txt", "4.5 6.5 -1 7 8 12\n3", "4.5 6.5\n3", r"line 4 holds no points"),
     ("images.txt", " 2 a/2.png", " 9 a/2.png", r"cameras\.txt has no camera 9"),

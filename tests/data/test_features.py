@@ -124,3 +124,13 @@ def test_a_folder_belongs_to_one_fingerprint(tmp_path):
     (folder / "fingerprint.json").write_text('{"seed": 2, "lay')
     claim(folder, {"seed": 2, "layers": ["3b"]})
     assert not (folder / "crop-0").exists()
+
+
+@pytest.mark.parametrize("name", ["targets", "3b"])
+def test_a_damaged_pass_is_told(tmp_path, name):
+    write_pass(tmp_path / "crop-0", COUNT, [(maps(0), targets(0))])
+    path = tmp_path / "crop-0" / f"{name}.npy"
+    for content in (path.read_bytes()[:-1], b""):
+        path.write_bytes(content)
+        with pytest.raises(UserError, match="crop-0 is damaged: delete it"):
+            Pass.open(tmp_path / "crop-0")

@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
 from data import images
 from errors import UserError
@@ -170,6 +170,17 @@ def test_text_file_is_not_an_image(tmp_path):
     path.write_text("not an image")
     with pytest.raises(UserError, match=r"words\.png does not decode as an image"):
         images.decode_rgb(path)
+
+
+def test_damage_that_a_plugin_of_pillow_meets_otherwise(tmp_path, monkeypatch):
+    write_image(tmp_path / "cut.png")
+
+    def broken(image):  # as that of AVIF
+        raise RuntimeError("Truncated data")
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", broken)
+    with pytest.raises(UserError, match=r"cut\.png does not decode as an image"):
+        images.decode_rgb(tmp_path / "cut.png")
 
 
 def test_missing_image_is_named(tmp_path):

@@ -54,17 +54,29 @@ def test_arrays_that_are_no_digits(tmp_path, case):
         load_digits(tmp_path)
 
 
-@pytest.mark.parametrize("damage", ["cut", "text", "empty", "array left out", "objects"])
+@pytest.mark.parametrize("damage", ["cut", "text", "empty", "array left out", "objects", "locked"])
 def test_damaged_keras_file(tmp_path, damage):
     path = write_keras_file(tmp_path, **({"y_test": None} if damage == "array left out" else {}))
     if damage == "objects":
         write_keras_file(tmp_path, y_test=np.array([{}] * 21))
-    content = {"cut": path.read_bytes()[:5000], "text": b"<html>", "empty": b""}.get(damage)
+    locked = bytearray(path.read_bytes())
+    locked[locked.rindex(b"PK\1\2") + 8] |= 1  # "encrypted", of the last entry of the directory
+    content = {
+        "locked": bytes(locked),
+        "cut": path.read_bytes()[:5000],
+        "text": b"<html>",
+        "empty": b"",
+    }.get(damage)
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(UserError, match=rf"^{re.escape(str(path))} cannot be read") as raised:
         load_digits(tmp_path)
     assert "\n" not in str(raised.value)
+
+
+def test_a_folder_that_there_cannot_be():
+    with pytest.raises(UserError, match="cannot be read: File name too long"):
+        load_digits("x" * 300)
 
 
 @pytest.mark.parametrize(

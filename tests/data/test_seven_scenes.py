@@ -1,5 +1,7 @@
 """The reader of 7-Scenes and the unpacking of its archives."""
 
+import os
+import shutil
 import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -207,3 +209,23 @@ def test_damaged_archive_is_named_and_leaves_nothing(scene):
         extract_sequences(scene)
     assert not (scene / "seq-01").exists()
     assert not (scene / "seq-01.incomplete").exists()
+
+
+def test_a_name_that_is_no_utf8_stops_or_is_skipped(scene):
+    folder = os.fsencode(scene / "seq-01")
+    for ending in (b".color.png", b".pose.txt"):
+        shutil.copy(folder + b"/frame-000000" + ending, folder + b"/frame-\xff" + ending)
+    with pytest.raises(UserError, match=r"frame-\\udcff' has a name that is no UTF-8"):
+        reader.read_split(scene, "train")
+    assert len(reader.read_split(scene, "train", skip_bad=True)) == 6
+
+
+def test_damaged_member_of_an_archive(tmp_path):
+    archive = tmp_path / "seq-01.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("frame-000000.pose.txt", "1 0 0 0")
+    content = bytearray(archive.read_bytes())
+    content[content.rindex(b"PK\1\2") + 8] |= 1  # "encrypted"
+    archive.write_bytes(content)
+    with pytest.raises(UserError, match=r"seq-01\.zip is damaged"):
+        extract_sequences(tmp_path)

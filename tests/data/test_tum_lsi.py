@@ -88,6 +88,10 @@ def test_missing_image(scene):
 
 
 def test_bad_line(scene):
+    long = "x" * 300 + "/00001-cam0.jpg\n"
+    (scene / "tum-lsi_test.txt").write_text(long)
+    with pytest.raises(UserError, match=r"_poses\.xml is missing"):
+        reader.read_split(scene, "test")
     (scene / "tum-lsi_test.txt").write_text("cam1.jpg\n")
     with pytest.raises(UserError, match=r"tum-lsi_test\.txt, line 1: 'cam1\.jpg' is not like"):
         reader.read_split(scene, "test")
@@ -96,6 +100,13 @@ def test_bad_line(scene):
 @pytest.mark.parametrize("text", ["<poses><pose>", "no XML at all"])
 def test_pose_file_is_not_xml(scene, text):
     xml_file(scene).write_text(text)
+    with pytest.raises(UserError, match=r"_poses\.xml is not XML"):
+        reader.read_split(scene, "train")
+
+
+@pytest.mark.parametrize("encoding", ["foo", "utf-16"])
+def test_pose_file_in_no_encoding_of_its_own(scene, encoding):
+    xml_file(scene).write_text(f'<?xml version="1.0" encoding="{encoding}"?><poses/>')
     with pytest.raises(UserError, match=r"_poses\.xml is not XML"):
         reader.read_split(scene, "train")
 

@@ -220,6 +220,23 @@ class TestStore:
         path.write_bytes(stored.read_bytes()[:100_000])
         assert "is damaged" in sentence(read_store, path)
 
+    def test_damaged_numbers(self, stored, tmp_path):
+        path = tmp_path / "model.weights.h5"
+        path.write_bytes(stored.read_bytes())
+        with h5py.File(path, "a") as file:
+            arrays = []
+            file.visititems(lambda _, item: arrays.append(item) if hasattr(item, "dtype") else None)
+            arrays[-1][(0,) * arrays[-1].ndim] += 1
+        assert "is damaged" in sentence(read_store, path)
+
+    def test_numbers_that_are_none(self, tmp_path):
+        network = GoogLeNetClassifier(2)
+        network.build((None, 224, 224, 3))
+        network.weights[0].assign(np.full(network.weights[0].shape, np.nan))
+        facts = FACTS | {"classes": 2}
+        assert "is not finite" in sentence(write_store, tmp_path / "a.weights.h5", network, facts)
+        assert not list(tmp_path.iterdir())
+
     @pytest.mark.parametrize(
         "change", [{"classes": 0}, {"classes": "1"}, {"mean_rgb": [1, 2]}, {"has_auxiliary": 1}]
     )
