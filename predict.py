@@ -1,8 +1,5 @@
 """Predicts photographs' poses or classes: python predict.py --run_dir=runs/kitchen IMAGE..."""
 
-import os
-import sys
-
 from absl import flags
 
 from errors import UserError, import_tensorflow, run_script
@@ -24,10 +21,10 @@ def main(arguments: list[str]) -> None:
         raise UserError("no images are given: name their files after the flags")
     import_tensorflow()
     from exported import open_exported
-    from prediction import predict
+    from prediction import close_stdout, predict
     from serving import open_run
 
-    predictor = open_run(values.run_dir) if values.run_dir else open_exported(values.model)
+    predictor = open_exported(values.model) if values.run_dir is None else open_run(values.run_dir)
     try:
         predict(
             predictor,
@@ -37,7 +34,7 @@ def main(arguments: list[str]) -> None:
             skip_bad=values.skip_bad,
         )
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        close_stdout()
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from report.attention_figures import attention_panel
 from report.glimpse_figures import path_figure
 from serving import Predictor, crops
 from tasks.pose_results import UNCERTAINTY_COLUMNS
-from tasks.results import chosen_layers, layer_columns
+from tasks.results import chosen_layers, layer_columns, require_numbers
 
 BATCH = 16
 COLUMNS = {
@@ -50,7 +50,8 @@ def predict(
 
     Raises:
         UserError: A bad image (the rows before it are written), no good image at all, a file that
-            cannot be written, or `overlays` of a model without attention.
+            cannot be written, answers that are no numbers, or `overlays` of a model without
+            attention.
     """
     description = predictor.description
     task = description["task"]
@@ -68,6 +69,7 @@ def predict(
             if task == "digit":
                 _tell_dark_on_white(names, batch)
             outputs = predictor(batch)
+            require_numbers(outputs)
             layers = [()] * len(names)
             if gates:
                 layers = chosen_layers(outputs["layer_gates"], description["layers"])
@@ -197,13 +199,24 @@ def _folder(overlays: str) -> Path:
     return folder
 
 
+def close_stdout() -> None:
+    """Drops what is not yet printed and all that will be: nothing of it can be."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 @contextmanager
 def _rows_to(output: str | None) -> Iterator[TextIO]:
     how = {"errors": "surrogateescape"}  # the names of files need not be text
     if output is None:
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(**how)
-        yield sys.stdout
+        try:
+            yield sys.stdout
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            close_stdout()
+            raise UserError(f"the rows cannot be printed: {error.strerror}") from error
         return
     try:
         with user_path(output).open("w", newline="", encoding="utf-8", **how) as file:

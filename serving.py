@@ -35,6 +35,7 @@ OUTPUTS = {
     "layer_gates": {"meaning": "[B, T, L]: 1 at the layer that a step reads, 0 at the others"},
     "attention": {"meaning": "[B, T, H, W]: share of each place of the crop; a map sums to 1"},
     "locations": {"meaning": "[B, T, 2]: x and y of each glimpse, -1 (left, top) to 1"},
+    "baselines": {"meaning": "[B, T]: the training's reward as expected before each glimpse"},
     "logits_by_glimpse": {"meaning": "[B, T, K]: the scores if the answer were due earlier"},
 }
 

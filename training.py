@@ -88,16 +88,26 @@ def train(config: dict) -> RunFolder:
         except RuntimeError as error:
             if "NaN or Inf loss" not in str(error):
                 raise
-            raise UserError(
-                f"the loss of {run.path} is no longer a number: lower --learning_rate, and give "
-                "another --run_dir"
-            ) from error
+            raise diverged(run) from error
+        # The loss that fit looks at is of before a step: the last one's may have come to nothing.
+        if not all(
+            np.isfinite(keras.ops.convert_to_numpy(weight)).all() for weight in task.weights
+        ):
+            raise diverged(run)
         if validation and hasattr(task.network, "calibrate"):
             calibrate(run, task, validation)
         epochs = history.epoch[-1] + 1 if history.epoch else first_epoch
         facts = {"epochs": epochs, "peak_memory_gib": peak_memory()}
         (run.path / "finished.json").write_text(json.dumps(facts) + "\n")
         return finish(run)
+
+
+def diverged(run: RunFolder) -> UserError:
+    """What is said of a training that has come to no numbers."""
+    return UserError(
+        f"the loss of {run.path} is no longer a number: lower --learning_rate, and give another "
+        "--run_dir"
+    )
 
 
 def finish(run: RunFolder) -> RunFolder:

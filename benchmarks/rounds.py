@@ -1,5 +1,6 @@
 """Rounds in turn: every case of a group once, then again, so that all see the same minutes."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -38,7 +39,8 @@ class Worker:
 
     def rate(self) -> float:
         """Of one more round: units a second."""
-        print(file=self.process.stdin, flush=True)
+        with contextlib.suppress(BrokenPipeError):  # of a process that has ended: it has no answer
+            print(file=self.process.stdin, flush=True)
         return float(self._answer())
 
     def _answer(self) -> str:
@@ -50,7 +52,8 @@ class Worker:
 
     def close(self) -> None:
         """Ends the process."""
-        self.process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
         self.process.stdout.close()
         self.process.wait()
 
@@ -73,7 +76,15 @@ def measure(
                 failures[case.name] = str(error)
         for turn in range(rounds):
             for worker in workers[:: -1 if turn % 2 else 1]:
-                rates.setdefault(worker.case.name, []).append(worker.rate())
+                name = worker.case.name
+                try:
+                    rates.setdefault(name, []).append(worker.rate())
+                except RuntimeError as error:
+                    failures[name] = str(error)
+            for worker in [worker for worker in workers if worker.case.name in failures]:
+                workers.remove(worker)
+                worker.close()
+                del rates[worker.case.name]
             print(f"  round {turn + 1} of {rounds}", flush=True)
     finally:
         for worker in workers:

@@ -15,6 +15,7 @@ from benchmarks.document import write_results
 from benchmarks.rounds import measure
 from benchmarks.settings import Settings
 from errors import UserError, run_script
+from files import user_path
 from flags import reject_positional
 
 flags.DEFINE_list("only", [], f"Groups to measure, of {', '.join(GROUPS)}. Default: all.")
@@ -36,8 +37,13 @@ def main(arguments: list[str]) -> None:
         values.image_size, values.batch_size, values.steps, values.grid, values.threads,
         values.run_dir,
     )  # fmt: skip
-    if values.run_dir and not (Path(values.run_dir) / "config.json").is_file():
+    if values.run_dir and not (user_path(values.run_dir) / "config.json").is_file():
         raise UserError(f"--run_dir={values.run_dir} holds no run")
+    output = user_path(values.output)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--output={output} cannot be written: {error.strerror}") from error
     measured = []
     groups = choose_groups(values.only, values.run_dir)
     if not importlib.util.find_spec("torch"):
@@ -47,7 +53,7 @@ def main(arguments: list[str]) -> None:
         print(f"{group.name}:", flush=True)
         with tempfile.TemporaryDirectory() as logs:
             measured.append((group, *measure(group, settings, values.rounds, Path(logs))))
-        path = write_results(Path(values.output), settings, measured)
+        path = write_results(output, settings, measured)
     print(path.read_text())
 
 

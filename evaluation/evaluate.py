@@ -6,6 +6,7 @@ from data.sources import AnySplit, Source, open_source
 from errors import UserError
 from evaluation import digits, games, poses, scenes
 from run_folder import RunFolder, load_network
+from tasks.results import require_numbers
 
 TASKS = {"pose": poses, "scene": scenes, "digit": digits, "game": games}
 
@@ -19,7 +20,8 @@ def evaluate(run: RunFolder, split: str, data_dir: str | None = None) -> dict:
         data_dir: Where the data lie, if not where they lay in training.
 
     Raises:
-        UserError: Checkpoint or data cannot be used, or nothing was held out.
+        UserError: Checkpoint or data cannot be used, nothing was held out, or the network answers
+            with what is no number.
     """
     task = _task(run.config)
     digest = run.digest()  # first: what replaces the weights meanwhile must not pass for these
@@ -31,6 +33,7 @@ def evaluate(run: RunFolder, split: str, data_dir: str | None = None) -> dict:
 
     print(f"evaluating {len(tested)} examples of {run.config['scene']} ({split})")
     outputs = network.predict(tested.test_batches(task.BATCH))
+    require_numbers(outputs)
     metrics = task.metrics(run.config, tested, outputs)
     if hasattr(task, "gate_metrics"):
         metrics |= task.gate_metrics(network, run.config["image_size"], outputs)

@@ -1,7 +1,7 @@
 """What the results of poses, scenes and digits share; numpy only."""
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
@@ -44,6 +44,19 @@ def retrieve(
         for start in range(0, len(units), chunk_size)
     ]
     return answers[np.concatenate(nearest) if nearest else np.zeros(0, int)]
+
+
+def require_numbers(outputs: Mapping[str, np.ndarray]) -> None:
+    """Checks what a network has answered, by the name of each output.
+
+    Raises:
+        UserError: Not all of it is finite.
+    """
+    if not all(np.isfinite(values).all() for values in outputs.values()):
+        raise UserError(
+            "the network answers with what is no number: its weights are damaged, or its training "
+            "came to nothing"
+        )
 
 
 def chosen_layers(layer_gates: np.ndarray, layers: Sequence[str]) -> list[list[str]]:

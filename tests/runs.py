@@ -49,6 +49,17 @@ def weights_in(path: Path) -> dict[str, np.ndarray]:
     return found
 
 
+def spoil(path: Path) -> None:
+    """Makes all numbers of a checkpoint no numbers."""
+
+    def no_number(_: str, item: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(item, h5py.Dataset) and item.dtype.kind == "f":
+            item[...] = np.nan
+
+    with h5py.File(path, "a") as file:
+        file.visititems(no_number)
+
+
 def make_run(path: Path, **flags) -> RunFolder:
     """A run of a small network that never trained: random poses, gates and maps.
 

@@ -18,6 +18,7 @@ from reproduction.recipe import resolve
 from run_folder import RunFolder, build_task
 from serving import open_run
 from tasks import callbacks
+from tasks.results import image_file_name
 from tests.commands import script
 from tests.data.mnist_writers import DIGITS, write_keras_file
 from tests.runs import weights_in
@@ -174,6 +175,49 @@ def test_an_evaluation_without_its_report_is_not_taken_for_a_whole_one(ram, monk
     assert metrics["weights_sha256"] == run.digest()
 
 
+def test_nothing_is_left_of_older_results_that_were_not_written_anew(ram, monkeypatch):
+    run, metrics = ram
+
+    def break_off(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(digits, "write", break_off)
+        evaluate(run, "test")
+    for name in ("metrics.json", "report.html"):
+        assert not (run.path / "test" / name).exists()
+    assert evaluate(run, "test") == metrics
+
+
+def test_weights_replaced_meanwhile_do_not_pass_for_those_evaluated(ram, monkeypatch):
+    run, metrics = ram
+    weights, old = run.weights("best"), run.weights("best").read_bytes()
+    measure = digits.metrics
+
+    def replace(*arguments):
+        weights.write_bytes(run.weights("last").read_bytes() + b" ")
+        return measure(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(digits, "metrics", replace)
+        assert evaluate(run, "test") == metrics
+    assert run.digest() != metrics["weights_sha256"]
+    weights.write_bytes(old)
+
+
+def test_pictures_are_of_the_images_that_they_are_shown_as(ram):
+    run, _ = ram
+    split = open_source(run.config, run.config["data_dir"]).load("test")
+    images = np.concatenate([batch for batch, _ in split.test_batches(50)])[..., 0]
+    glimpses = np.load(run.path / "test/glimpses.npz")
+    assert len(glimpses["shown"]) > 1
+    np.testing.assert_array_equal(glimpses["images"], images[glimpses["shown"]])
+    for row in glimpses["shown"]:
+        with Image.open(run.path / "test/images" / image_file_name(row)) as picture:
+            errors = np.abs(images - np.asarray(picture, float)).mean(axis=(1, 2))
+        assert errors.argmin() == row
+
+
 def test_a_broken_off_run_ends_as_the_unbroken_one(data, tmp_path):
     """As a kill after the first epoch leaves it; the kill itself is tested on photographs."""
     words = (
@@ -223,6 +267,7 @@ def test_predictions_live_and_exported_are_those_of_the_evaluation(ram, tmp_path
     for predictor in (open_run(run.path), *exported):
         outputs = predictor(colours)
         assert outputs["locations"].shape == (21, 3, 2)
+        assert outputs.keys() == predictor.description["outputs"].keys()
         assert predictor.description["glimpses"] == 3
         answers = outputs["probabilities"]
         assert [str(label) for label in answers.argmax(1)] == [

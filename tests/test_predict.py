@@ -4,6 +4,7 @@ import csv
 import io
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -21,8 +22,8 @@ from run_folder import load_network
 from serving import open_run
 from tasks.results import chosen_layers
 from tasks.scene_results import probabilities
-from tests.commands import script
-from tests.runs import CLASSES, LAYERS, make_run, make_scene_run
+from tests.commands import ROOT, script
+from tests.runs import CLASSES, LAYERS, make_run, make_scene_run, spoil
 
 HEADER = ["image", "x", "y", "z", "qw", "qx", "qy", "qz"]
 STEPS = ["layer_step1", "layer_step2", "layer_step3"]
@@ -227,6 +228,7 @@ def test_a_folder_that_is_no_export(run):
     [
         (["predict.py", "--run_dir=a", "--model=b", "a.jpg"], "either --run_dir or --model"),
         (["predict.py", "--run_dir=a"], "no images"),
+        (["predict.py", "--run_dir=", "a.jpg"], "holds no run"),
         (["predict.py", "--model=/nowhere", "a.jpg"], "/nowhere holds no exported model"),
         (["export.py", "--run_dir=/nowhere", "--output=/tmp/x"], "/nowhere holds no run"),
     ],
@@ -237,6 +239,21 @@ def test_scripts_print_one_line_and_end_with_status_2(arguments, words):
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1
     assert words in done.stderr
+
+
+def test_rows_that_cannot_be_printed(run, photographs):
+    words = [sys.executable, "predict.py", f"--run_dir={run.path}", photographs[0]]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(words, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 2
+    assert done.stderr == "error: the rows cannot be printed: No space left on device\n"
+
+
+def test_answers_that_are_no_numbers(tmp_path, photographs):
+    broken = make_run(tmp_path / "run")
+    spoil(broken.weights("best"))
+    with pytest.raises(UserError, match="answers with what is no number"):
+        predict(open_run(broken.path), photographs[:1])
 
 
 def test_a_bayesian_network_gives_its_spread_live_and_exported(tmp_path, photographs, capsys):

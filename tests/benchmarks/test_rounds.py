@@ -9,6 +9,7 @@ from benchmarks.document import write_results
 from benchmarks.rounds import measure, ratio
 from benchmarks.settings import Settings
 from errors import UserError
+from tests.commands import script
 
 WORK = "tests.benchmarks.work"
 QUICK = Case("quick", f"{WORK}.sleep", {"seconds": 0.02})
@@ -67,3 +68,18 @@ def test_the_group_that_needs_a_run_is_measured_with_one_alone():
     without, having = choose_groups([]), choose_groups([], "runs/kitchen")
     assert [group.name for group in having if group not in without] == ["depth"]
     assert choose_groups(["depth"], "runs/kitchen") == [GROUPS["depth"]]
+
+
+def test_a_case_that_breaks_in_a_round_does_not_cost_the_others(tmp_path):
+    group = Group("sleepers", (QUICK, Case("tired", f"{WORK}.tire"), SLOW), ())
+    rates, failures = measure(group, Settings(batch=6), 3, tmp_path)
+    assert {name: len(values) for name, values in rates.items()} == {"quick": 3, "slow": 3}
+    assert failures == {"tired": "tired ended: MemoryError: no more of it"}
+
+
+def test_a_place_that_cannot_be_written_is_told_before_anything_is_measured(tmp_path):
+    (tmp_path / "file").write_text("")
+    done = script("-m", "benchmarks.run", "--only=limit", f"--output={tmp_path / 'file'}")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == f"error: --output={tmp_path / 'file'} cannot be written: File exists\n"

@@ -14,3 +14,14 @@ def sleep(settings: Settings, seconds: float) -> Work:
 def fail(settings: Settings) -> Work:
     """No work at all."""
     raise ValueError("no such thing here")
+
+
+def tire(settings: Settings) -> Work:
+    """Work that can be done a few times only."""
+    times = iter(range(2))
+
+    def work() -> None:
+        if next(times, None) is None:
+            raise MemoryError("no more of it")
+
+    return Work(work, settings.batch)
