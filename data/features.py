@@ -122,10 +122,10 @@ def write_pass(folder: Path, count: int, batches: Iterable[Batch]) -> None:
                 # Not through a memory map: on a full disk that is a signal, not an error.
                 files[tap].write(_to_half(values, tap).tobytes())
             seen.append(targets)
+        files["targets"] = stack.enter_context((partial / "targets.npy").open("wb"))
+        np.save(files["targets"], np.concatenate(seen))
         # Else a power cut could leave the name without the content.
-        targets = stack.enter_context((partial / "targets.npy").open("wb"))
-        np.save(targets, np.concatenate(seen))
-        for file in (*files.values(), targets):
+        for file in files.values():
             file.flush()
             os.fsync(file.fileno())
     partial.rename(folder)
