@@ -1,6 +1,5 @@
 """The features of a run's images under a frozen trunk: computed once, kept in the run folder."""
 
-import hashlib
 import itertools
 import shutil
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from errors import UserError
 from models.googlenet import CHANNELS
 from models.joint_attention import JointAttention
 from run_folder import RunFolder
+from weights.values import values_sha256
 
 FOLDER = "features"
 # What of a configuration says which features an image has.
@@ -86,13 +86,10 @@ def fingerprint(
     config: dict, network: JointAttention, training: Split, validation: Split | None
 ) -> dict:
     """What the features depend on, ready for JSON; crops are told apart by their pass."""
-    trunk = hashlib.sha256()
-    for weight in network.trunk.weights:
-        trunk.update(keras.ops.convert_to_numpy(weight).tobytes())
     return {
         **{name: config.get(name) for name in DECISIVE},
         "mean_rgb": list(network.trunk.mean_rgb),
-        "trunk": trunk.hexdigest(),
+        "trunk": values_sha256(network.trunk),
         "training": training.digest(),
         "validation": validation.digest() if validation else None,
     }

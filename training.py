@@ -24,6 +24,7 @@ from tasks.optimizer import ScaledAdam
 from tasks.pose_results import uncertainty_metrics
 from tasks.task import Task
 from weights.pretrained import Pretrained, open_pretrained, start_from
+from weights.values import first_not_finite
 
 PICTURES = 4  # images whose attention is drawn
 DRAWN = 20  # epochs, evenly spread, after which it is: a picture takes more than a second
@@ -90,9 +91,7 @@ def train(config: dict) -> RunFolder:
                 raise
             raise diverged(run) from error
         # The loss that fit looks at is of before a step: the last one's may have come to nothing.
-        if not all(
-            np.isfinite(keras.ops.convert_to_numpy(weight)).all() for weight in task.weights
-        ):
+        if first_not_finite(task):
             raise diverged(run)
         if validation and hasattr(task.network, "calibrate"):
             calibrate(run, task, validation)

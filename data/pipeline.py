@@ -180,14 +180,13 @@ def load_split(
         ValueError: No image belongs to them.
         UserError: The copy is damaged.
     """
-    with intact(scene.builder.data_path):
-        examples = scene.examples(split)
-    if sequences is not None:
-        wanted = tf.constant(sorted(sequences))
-        examples = examples.filter(lambda example: tf.reduce_any(example["sequence"] == wanted))
     target = "pose" if scene.classes is None else "label"
     targets, names, sequence_of = [], [], []
     with intact(scene.builder.data_path):
+        examples = scene.examples(split)
+        if sequences is not None:
+            wanted = tf.constant(sorted(sequences))
+            examples = examples.filter(lambda example: tf.reduce_any(example["sequence"] == wanted))
         for example in examples.map(lambda e: {k: e[k] for k in (target, "name", "sequence")}):
             targets.append(example[target].numpy())
             names.append(example["name"].numpy().decode())

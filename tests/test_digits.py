@@ -159,11 +159,12 @@ def test_data_that_moved_are_found_where_they_are_now(ram, data, tmp_path):
     assert RunFolder.open(run.path).config == run.config
 
 
+def break_off(*arguments):
+    raise KeyboardInterrupt
+
+
 def test_an_evaluation_without_its_report_is_not_taken_for_a_whole_one(ram, monkeypatch):
     run, metrics = ram
-
-    def break_off(*arguments):
-        raise KeyboardInterrupt
 
     path = run.path / "test/metrics.json"
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
@@ -177,9 +178,6 @@ def test_an_evaluation_without_its_report_is_not_taken_for_a_whole_one(ram, monk
 
 def test_nothing_is_left_of_older_results_that_were_not_written_anew(ram, monkeypatch):
     run, metrics = ram
-
-    def break_off(*arguments):
-        raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(digits, "write", break_off)

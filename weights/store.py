@@ -3,7 +3,6 @@
 The file is Keras's own `.weights.h5` of a `GoogLeNetClassifier`, and a JSON text in one attribute.
 """
 
-import hashlib
 import json
 import math
 import os
@@ -12,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
-import numpy as np
 
 from errors import UserError
 from files import BROKEN_WEIGHTS, require_space, user_path, whole_file
 from models.googlenet_classifier import GoogLeNetClassifier
 from weights.file_checks import is_hdf5
 from weights.googlenet_blobs import IMAGE_SIZE
+from weights.values import first_not_finite, values_sha256
 
 ENDING = ".weights.h5"
 ATTRIBUTE = "whatwhere_pretrained"
@@ -103,10 +102,9 @@ def write_store(path: str | Path, network: GoogLeNetClassifier, facts: Mapping) 
     if not path.name.endswith(ENDING):
         raise UserError(f"{path} must end in {ENDING}")
     facts = {name: kind(facts[name]) for name, kind in FACTS.items()}
-    try:
-        facts["weights_sha256"] = _digest(network)
-    except ValueError as error:
-        raise UserError(f"{path} is not written: {error}") from error
+    if broken := first_not_finite(network):
+        raise UserError(f"{path} is not written: {broken} is not finite")
+    facts["weights_sha256"] = values_sha256(network)
     with whole_file(path) as temporary:
         require_space(path, sum(weight.numpy().nbytes for weight in network.weights))
         network.save_weights(temporary)
@@ -126,7 +124,9 @@ def read_store(path: str | Path) -> tuple[GoogLeNetClassifier, dict]:
     network.build((None, IMAGE_SIZE, IMAGE_SIZE, 3))
     try:
         network.load_weights(path)
-        if _digest(network) != facts.pop("weights_sha256", _digest(network)):  # of old files
+        # HDF5 reads damaged numbers as others. Old files have no digest.
+        found = values_sha256(network)
+        if first_not_finite(network) or facts.pop("weights_sha256", found) != found:
             raise ValueError("other weights than were written")
     except BROKEN_WEIGHTS as error:
         raise _damaged(path) from error
@@ -161,21 +161,6 @@ def read_facts(path: str | Path) -> dict:
     if not path.name.endswith(ENDING):
         raise UserError(f"{path} must be renamed to end in {ENDING}, as Keras wants it")
     return facts
-
-
-def _digest(network: GoogLeNetClassifier) -> str:
-    """SHA-256 of all weights: HDF5 reads damaged numbers as others.
-
-    Raises:
-        ValueError: One is not finite.
-    """
-    digest = hashlib.sha256()
-    for weight in network.weights:
-        values = np.ascontiguousarray(weight.numpy())
-        if not np.isfinite(values).all():
-            raise ValueError(f"{weight.path} is not finite")
-        digest.update(values)
-    return digest.hexdigest()
 
 
 def _checked(facts: dict) -> dict:
