@@ -9,7 +9,7 @@ CPUINFO = Path("/proc/cpuinfo")
 def has_bfloat16(cpuinfo: Path = CPUINFO) -> bool:
     """Whether the processor has instructions that multiply bfloat16 numbers (AVX-512 or AMX).
 
-    Others compute it by way of float32, more slowly than float32 itself. Known of Linux alone.
+    Others compute it by way of float32, never faster than float32 itself. Known of Linux alone.
     """
     if not cpuinfo.exists():
         return False
@@ -26,7 +26,7 @@ def best_precision() -> str:
 
 
 def emulates(precision: str, cpuinfo: Path = CPUINFO) -> bool:
-    """Whether --mixed_precision=`precision` is known to be slower here than float32."""
+    """Whether --mixed_precision=`precision` is known to go by way of float32 here."""
     slow = precision == "bfloat16" and cpuinfo.exists() and not has_bfloat16(cpuinfo)
     return slow and not _has_gpu()
 
