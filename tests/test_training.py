@@ -1,5 +1,6 @@
 """What training does beside what its command shows."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -15,7 +16,14 @@ from tests.tasks.small_networks import (
     images_and_poses,
     small_joint_attention,
 )
-from training import AttentionPictures, compile_task, make_backup, make_callbacks, restore
+from training import (
+    AttentionPictures,
+    compile_task,
+    make_backup,
+    make_callbacks,
+    needs_xla,
+    restore,
+)
 
 CONFIG = {
     "task": "pose", "learning_rate": 0.01, "learning_rate_schedule": "constant", "epochs": 1,
@@ -46,6 +54,37 @@ def test_a_step_is_traced_once(monkeypatch):
     images, poses = images_and_poses()
     task.fit(images, poses, batch_size=2, epochs=2, verbose=0)
     assert len(traced) == 1
+
+
+@pytest.mark.parametrize(
+    ("precision", "task", "expected"),
+    [
+        ("bfloat16", "pose", True),
+        ("bfloat16", "digit", True),
+        ("bfloat16", "game", False),
+        ("none", "pose", False),
+    ],
+)
+def test_xla_compiles_what_is_slow_without_it(precision, task, expected, monkeypatch):
+    monkeypatch.setattr("processor.has_bfloat16", lambda cpuinfo: False)
+    assert needs_xla({"mixed_precision": precision, "task": task}) == expected
+    monkeypatch.setattr("processor.has_bfloat16", lambda cpuinfo: True)
+    assert not needs_xla({"mixed_precision": precision, "task": task})
+
+
+def test_what_xla_compiles_learns_the_same():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    images, poses = images_and_poses()
+    losses = []
+    for compiled in (False, True):
+        keras.utils.set_random_seed(0)
+        task = made_task()
+        compile_task(task, CONFIG, steps_per_epoch=3, compiled=compiled)
+        assert task.jit_compile == compiled
+        history = task.fit(images, poses, batch_size=2, epochs=3, shuffle=False, verbose=0)
+        losses.append(history.history["loss"])
+    np.testing.assert_allclose(losses[1], losses[0], rtol=0.02)
+    assert losses[0][-1] < 0.9 * losses[0][0]
 
 
 def test_all_that_is_trained_outside_the_trunk_has_the_heads_learning_rate():
