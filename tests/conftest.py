@@ -50,10 +50,15 @@ def environment(tmp_path_factory):
 
 
 @pytest.fixture
-def small_room(tmp_path, monkeypatch):
+def prepared_copies(tmp_path, monkeypatch):
+    """Has a test keep its prepared copies to itself."""
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
+
+
+@pytest.fixture
+def small_room(prepared_copies, monkeypatch):
     """Has the room rendered in a few images: all 576 take half a minute."""
     from data import synthetic
 
     few = {"train_sequences": 2, "test_sequences": 1, "frames_per_sequence": 2}
     monkeypatch.setattr(synthetic, "write_room", partial(synthetic.write_room, **few))
-    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))

@@ -6,8 +6,8 @@ import h5py
 import numpy as np
 import pytest
 
-from errors import UserError
 from models.googlenet_classifier import GoogLeNetClassifier
+from tests.sentences import sentence
 from tests.weights.caffe_writers import write_caffe_hdf5
 from tests.weights.conftest import CLASSES
 from weights.caffe_files import read_caffe, write_caffemodel
@@ -20,14 +20,6 @@ FACTS = {
     "has_auxiliary": True, "source": "model.caffemodel", "source_sha256": "00ff",
 }  # fmt: skip
 HEADS = ("loss1/", "loss2/", "loss3/")
-
-
-def sentence(action, *arguments) -> str:
-    with pytest.raises(UserError) as caught:
-        action(*arguments)
-    text = str(caught.value)
-    assert text.isprintable()
-    return text
 
 
 def convert(blobs, trunk_only=False):
