@@ -1,6 +1,5 @@
 """The features of a run's images under a frozen trunk: computed once, kept in the run folder."""
 
-import itertools
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -109,8 +108,8 @@ def _compute(
     train_options: dict,
 ) -> None:
     """Writes the passes that are missing, the training images' in turn."""
-    done = sum(path.exists() for path in passes)
-    wanted = (len(passes) - done) * len(training)
+    missing = [number for number, path in enumerate(passes) if not path.exists()]
+    wanted = len(missing) * len(training)
     validate = validation is not None and not held_out.exists()
     wanted += len(validation) if validate else 0
     if not wanted:
@@ -127,11 +126,11 @@ def _compute(
     if validate:
         batches = validation.test_batches(size).as_numpy_iterator()
         features.write_pass(held_out, len(validation), see(batches))
-    endless = training.train_batches(size, config["seed"], done, **train_options)
-    batches = endless.as_numpy_iterator()
     steps = -(-len(training) // size)
-    for path in passes[done:]:
-        features.write_pass(path, len(training), see(itertools.islice(batches, steps)))
+    for number in missing:  # each is an epoch's crops
+        endless = training.train_batches(size, config["seed"], number, **train_options)
+        batches = endless.take(steps).as_numpy_iterator()
+        features.write_pass(passes[number], len(training), see(batches))
 
 
 def _trunk_model(network: JointAttention, side: int) -> keras.Model:

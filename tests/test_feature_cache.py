@@ -173,18 +173,21 @@ def test_what_is_there_is_used_again_unless_trunk_or_images_are_others(material,
     assert seen.images == 3 * FRAMES
     folder = material.run.path / "features"
     first, second = (Pass.open(folder / f"crop-{number}") for number in range(2))
-    kept = {tap: np.array(values) for tap, values in second.maps.items()}
-    assert not np.array_equal(kept["3a"], first.maps["3a"])
-    shutil.rmtree(folder / "crop-1")
+    kept = {tap: np.array(values) for tap, values in first.maps.items()}
+    assert not np.array_equal(kept["3a"], second.maps["3a"])
+    (folder / "crop-0/targets.npy").write_bytes(b"")
+    with pytest.raises(UserError, match="crop-0 is damaged: delete it, and it is made again"):
+        cached(material)
+    shutil.rmtree(folder / "crop-0")
     cached(material)
     assert seen.images == 4 * FRAMES
-    for tap, values in Pass.open(folder / "crop-1").maps.items():
+    for tap, values in Pass.open(folder / "crop-0").maps.items():
         np.testing.assert_array_equal(values, kept[tap])
     bias = material.network.trunk.blocks[0].conv_1x1.bias
     bias.assign(bias + 1.0)
     cached(material)
     assert seen.images == 7 * FRAMES
-    assert not np.array_equal(Pass.open(folder / "crop-1").maps["3a"], kept["3a"])
+    assert not np.array_equal(Pass.open(folder / "crop-0").maps["3a"], kept["3a"])
 
     def print_of(training, **flags):
         config = material.run.config | flags
