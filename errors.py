@@ -43,6 +43,9 @@ def run_script(main: Callable[[list[str]], None], stopped: str = "stopped") -> N
         except KeyboardInterrupt:
             print(f"\n{stopped}", file=sys.stderr)
             sys.exit(130)
+        except BrokenPipeError:  # who reads the output, such as `head`, has had enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
 
     app.run(guarded, flags_parser=parse)
 

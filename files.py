@@ -27,6 +27,16 @@ def reading(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns the operating system's errors, of writing to `path`, into a `UserError`."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or " ".join(str(error).split())
+        raise UserError(f"{path} cannot be written: {reason}") from error
+
+
+@contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """Gives a temporary path beside `path` to write to; it is renamed if all went well.
 
@@ -37,16 +47,14 @@ def whole_file(path: Path) -> Iterator[Path]:
     """
     temporary = path.with_name(f".{os.getpid()}{PART}{path.name}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_dir():
-            raise UserError(f"{path} is a folder: name a file to write")
-        yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())  # else a power cut could leave the name without the content
-        os.replace(temporary, path)
-    except OSError as error:
-        reason = error.strerror or " ".join(str(error).split())
-        raise UserError(f"{path} cannot be written: {reason}") from error
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.is_dir():
+                raise UserError(f"{path} is a folder: name a file to write")
+            yield temporary
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())  # else a power cut could leave the name without the content
+            os.replace(temporary, path)
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()

@@ -24,6 +24,7 @@ from files import (
     sha256,
     user_path,
     whole_file,
+    writing,
 )
 from flags import NOT_IN_CONFIG
 from models.networks import NETWORKS, build_network
@@ -59,8 +60,9 @@ class RunFolder:
 
     Attributes:
         path: The folder.
-        config: What config.json holds: every resolved flag; `network`, the arguments that come
-            from the data; `validation_sequences`; versions and git revision.
+        config: What config.json holds: every resolved flag that counts and is not as in `OFF`;
+            `network`, the arguments that come from the data; `validation_sequences`; versions and
+            git revision.
     """
 
     path: Path
@@ -170,11 +172,13 @@ class RunFolder:
     def split_folder(self, split: str) -> Path:
         """Where the results on a split lie; made if need be."""
         folder = self.path / split
-        try:
+        with writing(folder):
             folder.mkdir(exist_ok=True)
-        except OSError as error:
-            raise UserError(f"{folder} cannot be written: {error.strerror}") from error
         return folder
+
+    def mark_finished(self, facts: dict) -> None:
+        """Leaves the run as finished, with what is to be known of its training."""
+        _write_json(self.path / "finished.json", facts)
 
     @classmethod
     def _begun(cls, path: Path) -> "RunFolder | None":
@@ -198,7 +202,13 @@ class RunFolder:
         free = {*NOT_IN_CONFIG, "versions", "git_revision", "pretrained"}
         # Other weights bring another mean, which is then no fault of the images.
         names = (config.keys() | (OFF.keys() & self.config.keys())) - free
-        for name in sorted(names, key=lambda name: (name in FROM_DATA, name not in FIRST, name)):
+
+        def follows(name: str) -> tuple:
+            """Those that only one of the two has, and the data's own, come of others."""
+            alone = not {name} <= self.config.keys() & config.keys()
+            return name in FROM_DATA, alone, name not in FIRST, name
+
+        for name in sorted(names, key=follows):
             before, now = (found.get(name, OFF.get(name)) for found in (self.config, config))
             if _same(before, now) or (name == "train_crc32" and before is None):  # of old runs
                 continue
@@ -209,9 +219,12 @@ class RunFolder:
                 )
             if name in FROM_DATA:
                 raise UserError(f"{self.path} {OTHER_IMAGES}: give another --run_dir")
+            told = f"with --{name}={_flag(before)}, not {_flag(now)}"
+            if before is None:
+                told = f"without --{name}={_flag(now)}"
             raise UserError(
-                f"{self.path} holds a run with --{name}={_flag(before)}, not {_flag(now)}: "
-                "give the same flags to go on with it, or another --run_dir"
+                f"{self.path} holds a run {told}: give the same flags to go on with it, or another "
+                "--run_dir"
             )
 
 

@@ -1,6 +1,5 @@
 """Trains one network on one scene: the whole of it reads top to bottom in `train`."""
 
-import json
 import math
 import resource
 import sys
@@ -90,14 +89,19 @@ def train(config: dict) -> RunFolder:
             if "NaN or Inf loss" not in str(error):
                 raise
             raise diverged(run) from error
+        except tf.errors.ResourceExhaustedError as error:  # which memory may be, too
+            if "No space left" not in str(error):
+                raise
+            raise UserError(
+                f"{run.path / 'tensorboard'} cannot be written: No space left on device"
+            ) from error
         # The loss that fit looks at is of before a step: the last one's may have come to nothing.
         if first_not_finite(task):
             raise diverged(run)
         if validation and hasattr(task.network, "calibrate"):
             calibrate(run, task, validation)
         epochs = history.epoch[-1] + 1 if history.epoch else first_epoch
-        facts = {"epochs": epochs, "peak_memory_gib": peak_memory()}
-        (run.path / "finished.json").write_text(json.dumps(facts) + "\n")
+        run.mark_finished({"epochs": epochs, "peak_memory_gib": peak_memory()})
         return finish(run)
 
 

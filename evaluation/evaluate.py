@@ -5,6 +5,7 @@ import json
 from data.sources import AnySplit, Source, open_source
 from errors import UserError
 from evaluation import digits, games, poses, scenes
+from files import writing
 from run_folder import RunFolder, load_network
 from tasks.results import require_numbers
 
@@ -39,7 +40,7 @@ def evaluate(run: RunFolder, split: str, data_dir: str | None = None) -> dict:
         metrics |= task.gate_metrics(network, run.config["image_size"], outputs)
     metrics["baselines"] = task.baselines(run.config, network, tested, trained_on, outputs)
     path = folder / "metrics.json"
-    try:
+    with writing(folder):
         for name in ("metrics.json", "report.html"):  # of other weights, perhaps
             (folder / name).unlink(missing_ok=True)
         task.write(folder, run.config, tested, outputs)
@@ -47,8 +48,6 @@ def evaluate(run: RunFolder, split: str, data_dir: str | None = None) -> dict:
         task.write_report(run.path, split)
         metrics["weights_sha256"] = digest  # says that the evaluation came to its end
         path.write_text(json.dumps(metrics, indent=2) + "\n")
-    except OSError as error:
-        raise UserError(f"{folder} cannot be written: {error.strerror or error}") from error
     return metrics
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import keras
 
-from files import copy_file, whole_file
+from files import copy_file, whole_file, writing
 from tasks.task import gate_metric
 
 
@@ -227,8 +227,9 @@ class History(keras.callbacks.CSVLogger):
             self._write(columns)
             self.on_train_begin()  # opens the new file
             self.keys = columns[1:]
-        super().on_epoch_end(epoch, logs)
-        os.fsync(self.csv_file.fileno())  # as the backup is, which counts this epoch
+        with writing(self.path):
+            super().on_epoch_end(epoch, logs)
+            os.fsync(self.csv_file.fileno())  # as the backup is, which counts this epoch
 
     def _write(self, columns: list[str]) -> None:
         with whole_file(self.path) as temporary, temporary.open("w", newline="") as file:

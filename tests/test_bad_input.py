@@ -1,6 +1,7 @@
 """What a user can get wrong ends in one sentence that names it, and status 2."""
 
 import sys
+from subprocess import PIPE, Popen
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from PIL import Image
 from configuration import unused_flags
 from errors import UserError
 from run_folder import RunFolder
-from tests.commands import finished, script
+from tests.commands import ROOT, finished, script
 from tests.data.writers import write_seven_scenes
 from tests.runs import resolved
 from tests.sentences import flags_on, sentence
@@ -204,6 +205,17 @@ def test_an_interruption_by_the_keyboard_is_told_in_a_line():
     assert done.returncode == 130
     assert done.stderr.splitlines()[-1] == "stopped: it goes on"
     assert "Traceback" not in done.stderr
+
+
+def test_a_reader_that_has_had_enough_ends_the_output_quietly():
+    code = "from errors import run_script\n"
+    code += "run_script(lambda _: [print(number) for number in range(10**6)])"
+    words = [sys.executable, "-c", code]
+    with Popen(words, cwd=ROOT, stdout=PIPE, stderr=PIPE, text=True) as process:
+        assert process.stdout.readline() == "0\n"
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 1
 
 
 def test_early_stopping_needs_validation(on_scene, tmp_path):

@@ -1,10 +1,13 @@
 """What can be wrong with a run that is finished, or has become wrong with its data since."""
 
+import errno
 import json
 import shutil
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from data.sources import open_source
@@ -53,6 +56,31 @@ class TestAfterTraining:
         assert "--beta=120.0, not 7.0" in text
         other = sentence(again, "--model=posenet", "--layers=3a,3b,4e,5b")
         assert "--model=joint_attention, not posenet" in other
+
+    def test_the_flag_that_was_given_is_told_and_not_what_follows_from_it(self, run, again):
+        assert "--steps=1, not 2" in sentence(again, "--steps=2")  # nor is --step_weight
+        by_name = run.config | {"validation_fraction": None}  # as with --validation_sequences
+        (run.path / "config.json").write_text(json.dumps(by_name))
+        assert "a run without --validation_fraction=0.1: give the same" in sentence(again)
+
+    def test_a_run_that_cannot_be_left_as_finished_is_not(self, run, monkeypatch):
+        (run.path / "finished.json").unlink()
+
+        def full(number):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr("os.fsync", full)
+        assert "finished.json cannot be written: No space" in sentence(run.mark_finished, {})
+        assert not (run.path / "finished.json").exists()
+
+    def test_a_disk_too_full_for_tensorboard(self, run, again, monkeypatch):
+        shutil.rmtree(run.path)
+
+        def full(self, epoch, logs=None):
+            raise tf.errors.ResourceExhaustedError(None, None, "events; No space left on device")
+
+        monkeypatch.setattr(keras.callbacks.TensorBoard, "on_epoch_end", full)
+        assert "tensorboard cannot be written: No space left" in sentence(again)
 
     def test_what_flags_tell_is_told_before_the_data_are_read(self, again, scene, tmp_path):
         shutil.rmtree(scene)

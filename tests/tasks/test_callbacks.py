@@ -1,6 +1,7 @@
 """Schedules by hand, and broken runs that end as unbroken ones do."""
 
 import csv
+import errno
 from types import SimpleNamespace
 
 import keras
@@ -148,6 +149,19 @@ def test_history_forgets_epochs_to_come_and_a_row_cut_off(tmp_path, tail):
     history.on_train_end()
     assert rows_in(path)[2] == {"epoch": "2", "loss": "0.25", "val_loss": "0.35"}
     assert len(rows_in(path)) == 3
+
+
+def test_a_disk_too_full_for_the_history_is_told(tmp_path, monkeypatch):
+    history = callbacks.History(tmp_path / "history.csv", first_epoch=0)
+    history.on_train_begin()
+    history.on_epoch_end(0, {"loss": 0.5})
+
+    def full(number):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(UserError, match=r"history\.csv cannot be written: No space left"):
+        history.on_epoch_end(1, {"loss": 0.4})
 
 
 def test_history_goes_on_after_a_row_cut_off_right_after_the_last_backup(tmp_path):
