@@ -4,17 +4,16 @@ import re
 from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
+BFLOAT16 = {"avx512_bf16", "amx_bf16"}
 
 
 def has_bfloat16(cpuinfo: Path = CPUINFO) -> bool:
     """Whether the processor has instructions that multiply bfloat16 numbers (AVX-512 or AMX).
 
-    Others compute it by way of float32, never faster than float32 itself. Known of Linux alone.
+    Other x86 processors compute it by way of float32, never faster than float32 itself. Known of
+    Linux alone.
     """
-    if not cpuinfo.exists():
-        return False
-    found = re.search(r"^flags\s*:.*\b(avx512_bf16|amx_bf16)\b", cpuinfo.read_text(), re.M)
-    return found is not None
+    return bool(BFLOAT16 & _instructions(cpuinfo))
 
 
 def best_precision() -> str:
@@ -27,8 +26,15 @@ def best_precision() -> str:
 
 def emulates(precision: str, cpuinfo: Path = CPUINFO) -> bool:
     """Whether --mixed_precision=`precision` is known to go by way of float32 here."""
-    slow = precision == "bfloat16" and cpuinfo.exists() and not has_bfloat16(cpuinfo)
-    return slow and not _has_gpu()
+    known = precision == "bfloat16" and bool(_instructions(cpuinfo))
+    return known and not has_bfloat16(cpuinfo) and not _has_gpu()
+
+
+def _instructions(cpuinfo: Path) -> set[str]:
+    """What an x86 processor lists; empty for others, and outside Linux."""
+    text = cpuinfo.read_text() if cpuinfo.exists() else ""
+    found = re.search(r"^flags\s*:(.*)", text, re.M)
+    return set(found[1].split()) if found else set()
 
 
 def _has_gpu() -> bool:

@@ -21,8 +21,8 @@ class BayesianPoseNet(PoseNet):
     `uncertainty_scale`: 1, until `calibrate` sets it from images that were not trained on.
 
     What dropout leaves out is drawn once and for all, the same for every image: an image has one
-    answer, alone or in a batch, live or exported. Training is `PoseNet`'s: the two differ in how
-    they answer.
+    answer, alone or in a batch, live or exported. It is trained as `PoseNet`, whose one dropout
+    stands before the pose; the authors' network has a second one, before 5b is averaged.
 
     Args:
         samples: Poses drawn for one image.

@@ -32,7 +32,8 @@ def test_a_machine_without_the_file_has_none(tmp_path):
     [
         ("bfloat16", "flags : fpu avx2\n", True),
         ("bfloat16", "flags : fpu avx512_bf16\n", False),
-        ("bfloat16", None, False),  # not Linux: nothing is known
+        ("bfloat16", "Features : fp asimd bf16\n", False),  # ARM: nothing is known
+        ("bfloat16", None, False),  # nor outside Linux
         ("none", "flags : fpu avx2\n", False),
     ],
 )
