@@ -62,7 +62,7 @@ def main(arguments: list[str]) -> None:
         print("\n".join(listing.listing(tables, figures, values.seeds, recipe)))
         return
     request = Request.make(
-        wanted, values.figure, values.scenes, values.seeds, recipe, values.columns
+        wanted, values.figure, values.scenes, values.seeds, recipe, values.columns, values.train
     )
     if values.dry_run:
         print("\n".join(listing.dry_run(request)))

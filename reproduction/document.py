@@ -4,12 +4,14 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from errors import UserError
+from files import whole_file
 from reproduction import pictures, tables
 from reproduction.definitions import Figure, Place, Row, Table
 from reproduction.recipe import differences
 from reproduction.results import make_cells, training_seconds
 from reproduction.runs import Plan, Run
+
+TOLD = {"versions", "git_revision", "epochs"}  # of a run, above a table
 
 
 def write_table(
@@ -136,11 +138,8 @@ def write(path: Path, text: str) -> None:
     Raises:
         UserError: It cannot be written.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"--output: {path} cannot be written: {error.strerror}") from error
+    with whole_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def _file_name(kind: str, item: Table | Figure, partial: bool, places: Iterable[Place]) -> str:
@@ -153,10 +152,12 @@ def _title(kind: str, item: Table | Figure) -> str:
 
 
 def _config(run: Run) -> dict | None:
+    """What the run's config.json holds; None where it is damaged or not there yet."""
     try:
-        return json.loads((run.path / "config.json").read_text())
+        config = json.loads((run.path / "config.json").read_text())
     except (OSError, ValueError):
         return None
+    return config if isinstance(config, dict) and config.keys() >= TOLD else None
 
 
 def _distinct(texts: Iterable[str]) -> str:

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from errors import UserError
+from files import whole_file
 from report import style
 from report.attention_figures import attention_figure, frequency_figure
 from report.run_files import SplitResults, read_split
@@ -41,7 +42,8 @@ def table_pictures(
         return written
     # The number of steps alone differs between those of the first one's flags.
     steps = [column for column in joint if column.steps and column.flags == joint[0].flags]
-    drawn = [row for row in rows if row.place and any(_values(cells, row, steps))]
+    least = 2 if table.own else 1  # points of ours: others have the published line as well
+    drawn = [row for row in rows if row.place and _measured(cells, row, steps) >= least]
     if len(steps) >= 3 and 0 < len(drawn) <= PANELS:
         path = stem.with_name(stem.name + "-steps.png")
         written.append(("Results against the number of steps", path))
@@ -59,14 +61,14 @@ def picture(kind: str, run: Run, path: Path) -> str | None:
     """Draws layer `frequencies` or `attention` of an evaluated run; returns why not, or None."""
     if run.state != "done":
         return "not run"
+    draw = {"frequencies": _frequencies, "attention": _attention}[kind]
     try:
         results = read_split(run.path, "test")
+        if results.layer_gates is None or results.attention is None:
+            return f"{run.path} holds no attention: evaluate it again"
+        figure = draw(results)
     except UserError as error:  # no reason to withhold the table
         return str(error)
-    if results.layer_gates is None or results.attention is None:
-        return f"{run.path} holds no attention: evaluate it again"
-    draw = {"frequencies": _frequencies, "attention": _attention}[kind]
-    figure = draw(results)
     if figure is None:
         return f"{run.path} has no images to draw"
     _save(figure, path)
@@ -152,12 +154,11 @@ def _attention(results: SplitResults) -> Figure | None:
     )
 
 
-def _values(cells: Cells, row: Row, steps: Sequence[Column]) -> list[object]:
-    return [cells[row.title, column.title].ours for column in steps]
+def _measured(cells: Cells, row: Row, steps: Sequence[Column]) -> int:
+    """How many of the columns have values of ours."""
+    return sum(bool(cells[row.title, column.title].ours) for column in steps)
 
 
 def _save(figure: Figure, path: Path) -> None:
-    try:
-        style.save(figure, path)
-    except OSError as error:
-        raise UserError(f"--output: {path} cannot be written: {error.strerror}") from error
+    with whole_file(path) as temporary:
+        style.save(figure, temporary)

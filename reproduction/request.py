@@ -44,6 +44,7 @@ class Request:
         seeds: int,
         recipe: Recipe,
         columns: Sequence[str] = (),
+        train: bool = True,
     ) -> "Request":
         """Looks up names and makes the runs.
 
@@ -54,6 +55,7 @@ class Request:
             seeds: How many.
             recipe: Of all runs.
             columns: Words in the titles of the tables' columns that are to be run; empty for all.
+            train: Whether anything is to be run: else no data are missing.
 
         Raises:
             UserError: A name is unknown, there are columns of no table, or the recipe does not go
@@ -86,7 +88,7 @@ class Request:
         of_figures = make_plan(drawn, 1, recipe)  # a figure shows the first seed
         for key, run in of_figures.items():
             request.plan.setdefault(key, run)
-        for experiment, _ in request.plan:
+        for experiment, _ in request.plan if train else ():
             if sentence := missing_data(experiment.place, recipe.data_dir):
                 request.missing[experiment.place] = sentence
         request.wanted = of_figures.keys() | {key for key in request.plan if key[0] in chosen}

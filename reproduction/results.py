@@ -102,8 +102,9 @@ def measured(run: Run, row: Row, column: Column) -> tuple[Value, dict[str, float
         return None
     name = "svm.json" if svm else "metrics.json"
     try:
-        return _values(run, row, column, run.results(name))
-    except (KeyError, TypeError) as error:
+        value, details = _values(run, row, column, run.results(name))
+        return tuple(map(float, value)), {name: float(found) for name, found in details.items()}
+    except (LookupError, TypeError, ValueError) as error:
         raise UserError(
             f"{run.path / 'test' / name} is damaged ({error}): delete it to evaluate again"
         ) from error

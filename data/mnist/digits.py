@@ -80,15 +80,20 @@ def load_digits(data_dir: str | Path | None) -> tuple[Digits, Digits]:
         has_keras_file = (folder / KERAS_FILE).exists()
     if has_keras_file:
         return _read_keras_file(folder / KERAS_FILE)
-    advice = (
-        f"put Keras's {KERAS_FILE} or the four original files, such as {IDX_FILES['train'][0]}.gz "
-        f"from {URL}, into {folder}, or leave out --data_dir"
-    )
+    advice = how_to_obtain(folder)
     train, test = (
         _read_idx_pair(*(_find(folder / name, advice) for name in names))
         for names in IDX_FILES.values()
     )
     return train, test
+
+
+def how_to_obtain(folder: Path) -> str:
+    """What to put into a folder that lacks the digits."""
+    return (
+        f"put Keras's {KERAS_FILE} or the four original files, such as {IDX_FILES['train'][0]}.gz "
+        f"from {URL}, into {folder}, or leave out --data_dir"
+    )
 
 
 def _find(path: Path, advice: str) -> Path:

@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import io
+import shutil
 
 import pytest
 from PIL import Image
@@ -13,6 +14,7 @@ from reproduction.pictures import table_pictures
 from reproduction.request import Request
 from reproduction.results import make_cells, select_rows
 from reproduction.tables import improvement_text, markdown, ours_text, published_text, to_csv
+from tests.report.runs import write_run
 from tests.reproduction.runs import (
     plan_of,
     pose_metrics,
@@ -154,6 +156,60 @@ def test_steps_are_drawn(recipe, tmp_path):
     assert "(table-5.3-stairs-steps.png)" in text
     with Image.open(tmp_path / "results/table-5.3-stairs-steps.png") as image:
         assert min(image.size) > 300
+
+
+def test_a_line_of_steps_takes_two_points(recipe, tmp_path):
+    rows, plan = plan_of("redkitchen", recipe)
+    joint = [run for run in plan.values() if run.config.get("steps") in (1, 2)]
+    for number, run in enumerate(joint):
+        pretend(run, pose_metrics(0.1, 4.0))
+        cells = make_cells(TABLES["redkitchen"], rows, plan, {})
+        drawn = table_pictures(TABLES["redkitchen"], rows, cells, tmp_path / "own")
+        assert len(drawn) == number
+    assert number == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "told"),
+    [
+        ("config.json", "[1]", "Nothing has been run yet"),
+        ("config.json", '{"epochs": 1}', "Nothing has been run yet"),
+        ("test/metrics.json", {"median_position_m": None}, "metrics.json is damaged"),
+        ("test/metrics.json", {"median_position_m": "near"}, "metrics.json is damaged"),
+        ("test/metrics.json", {"gflop_per_image": None}, "metrics.json is damaged"),
+        ("test/metrics.json", {"recall": [1]}, "metrics.json is damaged"),
+    ],
+)
+def test_damaged_files_of_a_run_spare_the_table(file, content, told, recipe, tmp_path):
+    request = Request.make(["5.6"], [], ["stairs"], 1, recipe)
+    run = next(run for run in request.plan.values() if run.experiment.model == "posenet")
+    pretend(run, pose_metrics(0.1, 4.0))
+    if isinstance(content, str):
+        (run.path / file).write_text(content)
+    else:
+        write_results(run, pose_metrics(0.1, 4.0) | content)
+    text = request.write("command", tmp_path / "results")
+    assert told in text
+    assert ("0.100 m, 4.00°" in text) == (file == "config.json")
+
+
+def test_a_damaged_picture_spares_the_table(recipe, tmp_path):
+    _, plan = plan_of("redkitchen", recipe)
+    run = next(iter(plan.values()))
+    pretend(run)
+    shutil.rmtree(run.path / "test")
+    config = (run.path / "config.json").read_text()
+    write_run(run.path)
+    (run.path / "config.json").write_text(config)
+    write_results(run, pose_metrics(0.1, 4.0))
+    path = tmp_path / "drawn.png"
+    assert pictures.picture("attention", run, path) is None
+    assert path.exists()
+    for image in (run.path / "test/images").iterdir():
+        image.write_bytes(image.read_bytes()[:50])
+    assert "is no image" in pictures.picture("attention", run, path)
+    (run.path / "config.json").write_text('{"task": "sleep"}')
+    assert "config.json" in pictures.picture("attention", run, path)
 
 
 def test_a_figure_of_some_scenes_replaces_no_picture_of_a_whole_one(recipe, monkeypatch, tmp_path):

@@ -1,6 +1,7 @@
 """What is run, in which order, and what is told of what fails; the linear SVM."""
 
 import json
+import shutil
 import subprocess
 import time
 
@@ -71,6 +72,17 @@ def test_tables_are_made_of_what_is_there_without_training(recipe, monkeypatch, 
     text = request.write("command", tmp_path / "results")
     assert "| PoseNet | 0.48 m, 13.1° | 0.100 m, 4.00° |" in text
     assert "| LSTM PoseNet | 0.40 m, 13.7° | not run |" in text
+
+
+def test_tables_of_what_is_there_need_no_data(recipe, tmp_path):
+    """They are the same as where the data are."""
+    texts = []
+    for _ in range(2):
+        request = Request.make(["5.6"], [], ["stairs"], 1, recipe, train=False)
+        texts.append(request.write("command", tmp_path / "results"))
+        shutil.rmtree(tmp_path / "7scenes", ignore_errors=True)
+    assert texts[0] == texts[1]
+    assert "not run" in texts[0]
 
 
 def test_tables_grow_with_each_run(recipe, monkeypatch, tmp_path):
