@@ -94,7 +94,7 @@ def read_split(path: Path, split: str) -> SplitResults:
     config = read_json(path / "config.json", "name the folder of a run of train.py")
     metrics = read_json(folder / "metrics.json", evaluate)
     if config.get("task") not in _TASKS:
-        raise UserError(f"{path / 'config.json'} is of no run that has predictions; {evaluate}")
+        raise UserError(f"{path / 'config.json'} names no task whose predictions are kept")
     read, choose = _TASKS[config["task"]]
     predictions = read(folder / "predictions.csv", config)
     if not predictions.names:
