@@ -44,10 +44,15 @@ def run_script(main: Callable[[list[str]], None], stopped: str = "stopped") -> N
             print(f"\n{stopped}", file=sys.stderr)
             sys.exit(130)
         except BrokenPipeError:  # who reads the output, such as `head`, has had enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            close_stdout()
             sys.exit(1)
 
     app.run(guarded, flags_parser=parse)
+
+
+def close_stdout() -> None:
+    """Drops what is not yet printed and all that will be: nothing of it can be."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def import_tensorflow() -> None:

@@ -2,7 +2,7 @@
 
 from absl import flags
 
-from errors import UserError, import_tensorflow, run_script
+from errors import UserError, close_stdout, import_tensorflow, run_script
 
 flags.DEFINE_string("run_dir", None, "Folder of the run whose best network predicts.")
 flags.DEFINE_string("model", None, "Exported model that predicts, in place of --run_dir.")
@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> None:
         raise UserError("no images are given: name their files after the flags")
     import_tensorflow()
     from exported import open_exported
-    from prediction import close_stdout, predict
+    from prediction import predict
     from serving import open_run
 
     predictor = open_exported(values.model) if values.run_dir is None else open_run(values.run_dir)

@@ -13,7 +13,7 @@ import tensorflow as tf
 from PIL import Image
 
 from data.images import prepare
-from errors import UserError
+from errors import UserError, close_stdout
 from files import user_path
 from report import style
 from report.attention_figures import attention_panel
@@ -197,11 +197,6 @@ def _folder(overlays: str) -> Path:
         reason = "it is a file" if folder.exists() else error.strerror
         raise UserError(f"--overlays={overlays} cannot be written: {reason}") from error
     return folder
-
-
-def close_stdout() -> None:
-    """Drops what is not yet printed and all that will be: nothing of it can be."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager

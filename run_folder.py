@@ -205,7 +205,7 @@ class RunFolder:
 
         def follows(name: str) -> tuple:
             """Those that only one of the two has, and the data's own, come of others."""
-            alone = not {name} <= self.config.keys() & config.keys()
+            alone = name not in self.config or name not in config
             return name in FROM_DATA, alone, name not in FIRST, name
 
         for name in sorted(names, key=follows):
