@@ -11,6 +11,7 @@ import tensorflow as tf
 from data import features
 from data.pipeline import Split
 from errors import UserError
+from files import writing
 from models.googlenet import CHANNELS
 from models.joint_attention import JointAttention
 from run_folder import RunFolder
@@ -63,11 +64,9 @@ def cached_batches(
     config, folder = run.config, run.path / FOLDER
     passes = [folder / f"crop-{number}" for number in range(_passes(config))]
     held_out = folder / "validation"
-    try:
+    with writing(folder):
         features.claim(folder, fingerprint(config, network, training, validation))
         _compute(config, network, training, passes, validation, held_out, train_options)
-    except OSError as error:
-        raise UserError(f"{folder} cannot be written: {error.strerror or error}") from error
     size = config["batch_size"]
     opened = [features.Pass.open(path) for path in passes]
     batches = features.train_batches(opened, size, config["seed"], first_epoch)

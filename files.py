@@ -27,13 +27,13 @@ def reading(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turns the operating system's errors, of writing to `path`, into a `UserError`."""
+def writing(place: Path | str) -> Iterator[None]:
+    """Turns the operating system's errors, of writing to `place`, into a `UserError` naming it."""
     try:
         yield
     except OSError as error:
         reason = error.strerror or " ".join(str(error).split())
-        raise UserError(f"{path} cannot be written: {reason}") from error
+        raise UserError(f"{place} cannot be written: {reason}") from error
 
 
 @contextlib.contextmanager

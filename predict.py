@@ -2,7 +2,7 @@
 
 from absl import flags
 
-from errors import UserError, close_stdout, import_tensorflow, run_script
+from errors import UserError, import_tensorflow, run_script
 
 flags.DEFINE_string("run_dir", None, "Folder of the run whose best network predicts.")
 flags.DEFINE_string("model", None, "Exported model that predicts, in place of --run_dir.")
@@ -25,16 +25,13 @@ def main(arguments: list[str]) -> None:
     from serving import open_run
 
     predictor = open_exported(values.model) if values.run_dir is None else open_run(values.run_dir)
-    try:
-        predict(
-            predictor,
-            images,
-            output=values.output,
-            overlays=values.overlays,
-            skip_bad=values.skip_bad,
-        )
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        close_stdout()
+    predict(
+        predictor,
+        images,
+        output=values.output,
+        overlays=values.overlays,
+        skip_bad=values.skip_bad,
+    )
 
 
 if __name__ == "__main__":

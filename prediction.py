@@ -14,7 +14,7 @@ from PIL import Image
 
 from data.images import prepare
 from errors import UserError, close_stdout
-from files import user_path
+from files import user_path, writing
 from report import style
 from report.attention_figures import attention_panel
 from report.glimpse_figures import path_figure
@@ -154,12 +154,9 @@ def _draw(
     for row, name in enumerate(names):
         one = {key: value[row : row + 1] for key, value in outputs.items()}
         picture = _picture(inputs[row : row + 1], one, description)
-        try:
+        with writing(f"--overlays: {pictures[name]}"):
             pictures[name].parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(picture).save(pictures[name])
-        except OSError as error:
-            reason = error.strerror or error
-            raise UserError(f"--overlays: {pictures[name]} cannot be written: {reason}") from error
 
 
 def _picture(image: np.ndarray, outputs: dict[str, np.ndarray], description: dict) -> np.ndarray:
@@ -213,8 +210,8 @@ def _rows_to(output: str | None) -> Iterator[TextIO]:
             close_stdout()
             raise UserError(f"the rows cannot be printed: {error.strerror}") from error
         return
-    try:
-        with user_path(output).open("w", newline="", encoding="utf-8", **how) as file:
-            yield file
-    except OSError as error:
-        raise UserError(f"--output={output} cannot be written: {error.strerror}") from error
+    with (
+        writing(f"--output={output}"),
+        user_path(output).open("w", newline="", encoding="utf-8", **how) as file,
+    ):
+        yield file

@@ -15,7 +15,7 @@ from benchmarks.document import write_results
 from benchmarks.rounds import measure
 from benchmarks.settings import Settings
 from errors import UserError, run_script
-from files import user_path
+from files import user_path, writing
 from flags import reject_positional
 
 flags.DEFINE_list("only", [], f"Groups to measure, of {', '.join(GROUPS)}. Default: all.")
@@ -40,10 +40,8 @@ def main(arguments: list[str]) -> None:
     if values.run_dir and not (user_path(values.run_dir) / "config.json").is_file():
         raise UserError(f"--run_dir={values.run_dir} holds no run")
     output = user_path(values.output)
-    try:
+    with writing(f"--output={output}"):
         output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"--output={output} cannot be written: {error.strerror}") from error
     measured = []
     groups = choose_groups(values.only, values.run_dir)
     if not importlib.util.find_spec("torch"):
