@@ -1,5 +1,6 @@
 """What has to stand before Keras is imported, and fixtures of several files."""
 
+import errno
 import os
 import sys
 from functools import partial
@@ -53,6 +54,16 @@ def environment(tmp_path_factory):
 def prepared_copies(tmp_path, monkeypatch):
     """Has a test keep its prepared copies to itself."""
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
+
+
+@pytest.fixture
+def fill_disk(monkeypatch):
+    """Leaves no room, once it is called, for what is written whole or row by row."""
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    return partial(monkeypatch.setattr, os, "fsync", full)
 
 
 @pytest.fixture

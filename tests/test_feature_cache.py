@@ -213,11 +213,8 @@ def test_a_disk_that_is_too_small_is_said_before_there_is_a_run(configuration, m
 
 
 @pytest.mark.parametrize("material", ["7scenes"], indirect=True)
-def test_a_disk_that_runs_full_is_said_too(material, monkeypatch):
-    def full(number):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("os.fsync", full)
+def test_a_disk_that_runs_full_is_said_too(material, fill_disk):
+    fill_disk()
     with pytest.raises(UserError, match="features cannot be written: No space left on device"):
         cached(material)
 

@@ -1,6 +1,5 @@
 """What can be wrong with a run that is finished, or has become wrong with its data since."""
 
-import errno
 import json
 import shutil
 
@@ -63,13 +62,9 @@ class TestAfterTraining:
         (run.path / "config.json").write_text(json.dumps(by_name))
         assert "a run without --validation_fraction=0.1: give the same" in sentence(again)
 
-    def test_a_run_that_cannot_be_left_as_finished_is_not(self, run, monkeypatch):
+    def test_a_run_that_cannot_be_left_as_finished_is_not(self, run, fill_disk):
         (run.path / "finished.json").unlink()
-
-        def full(number):
-            raise OSError(errno.ENOSPC, "No space left on device")
-
-        monkeypatch.setattr("os.fsync", full)
+        fill_disk()
         assert "finished.json cannot be written: No space" in sentence(run.mark_finished, {})
         assert not (run.path / "finished.json").exists()
 

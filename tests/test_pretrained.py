@@ -30,9 +30,8 @@ def store(tmp_path_factory):
 
 
 @pytest.fixture
-def configuration(tmp_path, monkeypatch):
+def configuration(tmp_path, prepared_copies):
     """The resolved configuration of a command line on a tiny scene."""
-    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
     write_seven_scenes(tmp_path / "data/7scenes", train=(1, 3), frames=4)
 
     base = ["--dataset=7scenes", "--scene=chess", f"--data_dir={tmp_path / 'data'}", *TINY]

@@ -11,9 +11,8 @@ from training import train
 
 
 @pytest.fixture
-def trained(data, tmp_path, monkeypatch):
+def trained(data, tmp_path, prepared_copies):
     """Trains for an epoch, on 7-Scenes unless flags say otherwise."""
-    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
     flags = ["--dataset=7scenes", "--scene=chess", f"--data_dir={data}", *TINY, "--epochs=1"]
     return lambda *others: train(resolved(*flags, f"--run_dir={tmp_path / 'run'}", *others))
 

@@ -63,8 +63,7 @@ def test_the_configuration_has_it(scene):
     assert resolved(*words, "--focal_length=0")["focal_length"] == 0
 
 
-def test_the_scene_is_prepared(scene, tmp_path, monkeypatch):
-    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
+def test_the_scene_is_prepared(scene, tmp_path, prepared_copies):
     prepared = catalog.prepare("colmap", "flat", str(tmp_path))
     assert prepared.sequences("train") == ["a"]
     assert prepared.sequences("test") == ["b"]

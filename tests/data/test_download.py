@@ -31,12 +31,11 @@ def write_archive(folder):
 
 
 @pytest.fixture
-def server(tmp_path, monkeypatch):
+def server(tmp_path, prepared_copies, monkeypatch):
     """Serves `chess.zip`; yields the archive, its URL and the file for checksums."""
     archive = write_archive(tmp_path)
     with serving(tmp_path) as base:
         recorded = tmp_path / "checksums.tsv"
-        monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         monkeypatch.setattr(Builder, "url", classmethod(lambda cls, scene: f"{base}/{scene}.zip"))
         monkeypatch.setattr(Builder, "_checksums_path", epath.Path(recorded))

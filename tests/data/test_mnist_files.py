@@ -101,7 +101,7 @@ def test_damaged_original_file(tmp_path, change, complaint):
 
 
 @pytest.fixture
-def server(tmp_path, monkeypatch):
+def server(tmp_path, prepared_copies, monkeypatch):
     """Serves the original files, whose checksums TFDS knows; yields their folder."""
     folder = tmp_path / "served"
     write_idx_files(folder, packed=True)
@@ -112,7 +112,6 @@ def server(tmp_path, monkeypatch):
             known[f"{base}/{path.name}"] = checksums.UrlInfo(
                 len(content), hashlib.sha256(content).hexdigest(), path.name
             )
-        monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         monkeypatch.setattr(digit_files, "URL", base)
         monkeypatch.setattr(checksums, "get_all_url_infos", lambda: dict(known))

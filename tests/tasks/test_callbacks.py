@@ -1,7 +1,6 @@
 """Schedules by hand, and broken runs that end as unbroken ones do."""
 
 import csv
-import errno
 from types import SimpleNamespace
 
 import keras
@@ -151,15 +150,11 @@ def test_history_forgets_epochs_to_come_and_a_row_cut_off(tmp_path, tail):
     assert len(rows_in(path)) == 3
 
 
-def test_a_disk_too_full_for_the_history_is_told(tmp_path, monkeypatch):
+def test_a_disk_too_full_for_the_history_is_told(tmp_path, fill_disk):
     history = callbacks.History(tmp_path / "history.csv", first_epoch=0)
     history.on_train_begin()
     history.on_epoch_end(0, {"loss": 0.5})
-
-    def full(number):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr("os.fsync", full)
+    fill_disk()
     with pytest.raises(UserError, match=r"history\.csv cannot be written: No space left"):
         history.on_epoch_end(1, {"loss": 0.4})
 
