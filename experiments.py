@@ -1,4 +1,4 @@
-"""The experiments behind every table and figure of the papers, and two tables of our own, as data.
+"""The experiments behind the papers' tables and figures, and behind some of our own, as data.
 
 An experiment is one training configuration on one scene. Cells of several tables that need the
 same configuration hold equal experiments, which `reproduce.py` trains once for each seed.
@@ -72,6 +72,9 @@ BOTH = joint(title="Spatial and layer")
 STEPS_3 = tuple(joint(steps) for steps in (1, 2, 3))
 STEPS_5 = tuple(joint(steps) for steps in (1, 2, 3, 4, 5))
 SINGLE_LAYERS = tuple(spatial(layer) for layer in ("3b", "4e", "5b"))
+# On Red Kitchen, with single kernels.
+KITCHEN_STEPS = tuple(joint(steps, flags=SINGLE_KERNELS) for steps in (1, 2, 3))
+SETTLED = joint(3, "Ours, T = 3, settled", flags=(*SINGLE_KERNELS, ("settle_fraction", "0.1")))
 
 CAMBRIDGE = ("King's College", "Old Hospital", "Shop Facade", "St Mary's Church")
 SEVEN_SCENES = ("Chess", "Fire", "Heads", "Office", "Pumpkin", "Red Kitchen", "Stairs")
@@ -89,6 +92,8 @@ SINGLE_NOTE = (
     "The single kernels of the attention and of its ConvLSTM are 3 x 3: the thesis does not say "
     "how large they are."
 )
+FREQUENCIES = "How often each step selects each layer, test images"  # figure 5.3
+ATTENTION = "Where each step looks, and in which layer"  # figure 5.4
 SPATIAL_NOTE = (
     "Spatial attention only, on 5b with T = 3: the thesis names neither, but table 5.6 repeats "
     "the 5b column of table 5.7."
@@ -211,12 +216,10 @@ TABLES = RAM_TABLES | {
             "All models on Red Kitchen, median errors",
             rows_of("Red Kitchen"),
             (
-                *(joint(steps, flags=SINGLE_KERNELS) for steps in (1, 2, 3)),
+                *KITCHEN_STEPS,
                 *(spatial(layer, flags=SINGLE_KERNELS) for layer in ("3b", "4e", "5b")),
                 Column("Layer only", "layer_attention", flags=SINGLE_KERNELS[1:]),
-                joint(
-                    3, "Ours, T = 3, settled", flags=(*SINGLE_KERNELS, ("settle_fraction", "0.1"))
-                ),
+                SETTLED,
                 joint(3, "Ours, T = 3, multi-convolutional"),
                 spatial("5b", "Spatial only, 5b, multi-convolutional"),
                 POSENET, BAYESIAN, LSTM, *free("Ours, T = 3"),
@@ -260,12 +263,28 @@ TABLES = RAM_TABLES | {
     )
 }  # fmt: skip
 
+
+def own_figures(table: str, frequencies: Column, attention: Column) -> list[Figure]:
+    """What figures 5.3 and 5.4 show, of columns of one of our own tables."""
+    places = tuple(row.place for row in TABLES[table].rows)
+    return [
+        Figure(
+            f"{table}-{name}", title, kind, places, column,
+            notes=(f'Runs of table {table}, column "{column.title}": see its notes.',),
+        )
+        for name, title, kind, column in (
+            ("5.3", FREQUENCIES, "frequencies", frequencies),
+            ("5.4", ATTENTION, "attention", attention),
+        )
+    ]  # fmt: skip
+
+
 FIGURES = {
     figure.name: figure
     for figure in (
         Figure(
             "5.3",
-            "How often each step selects each layer, test images",
+            FREQUENCIES,
             "frequencies",
             tuple(
                 PLACES[title]
@@ -279,7 +298,7 @@ FIGURES = {
         ),
         Figure(
             "5.4",
-            "Where each step looks, and in which layer",
+            ATTENTION,
             "attention",
             tuple(PLACES[title] for title in (*CAMBRIDGE, "MIT-67")),
             joint(title="Joint attention"),
@@ -288,20 +307,8 @@ FIGURES = {
                 "not say which images it shows; these are spread evenly over the test split.",
             ),
         ),
-        *(
-            Figure(
-                f"own-{name}",
-                f"{title}, on the scenes of the tables of our own",
-                kind,
-                (PLACES["Red Kitchen"], PLACES["15 Scenes"]),
-                joint(title="Joint attention"),
-                notes=("T = 3 for poses, 2 for scenes: runs of tables redkitchen and scenes15.",),
-            )
-            for name, title, kind in (
-                ("5.3", "How often each step selects each layer, test images", "frequencies"),
-                ("5.4", "Where each step looks, and in which layer", "attention"),
-            )
-        ),
+        *own_figures("redkitchen", frequencies=KITCHEN_STEPS[2], attention=SETTLED),
+        *own_figures("scenes15", frequencies=STEPS_3[1], attention=STEPS_3[1]),
     )
 }
 

@@ -112,6 +112,23 @@ def test_a_configuration_in_several_tables_is_one_experiment():
     ) | all_experiments("5.2")
 
 
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("redkitchen-5.3", "Ours, T = 3"),
+        ("redkitchen-5.4", "Ours, T = 3, settled"),
+        ("scenes15-5.3", "Ours, T = 2"),
+        ("scenes15-5.4", "Ours, T = 2"),
+    ],
+)
+def test_figures_of_our_own_show_runs_of_our_tables(name, title):
+    figure, table = FIGURES[name], TABLES[name.partition("-")[0]]
+    (row,) = table.rows
+    shown = list(figure_experiments(figure, figure.places))
+    assert shown == [table.experiment(row, table.column(title))]
+    assert FIGURES[name.partition("-")[2]].kind == figure.kind
+
+
 def test_what_is_run_and_what_is_not():
     table = TABLES["5.1"]
     posenet, joint = table.column("PoseNet"), table.column("Ours, T = 1")
