@@ -186,7 +186,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure, one picture for each place: of layer `frequencies` or of `attention` maps."""
+    """A figure, a picture for each place and seed: of layer `frequencies` or `attention` maps."""
 
     name: str
     title: str

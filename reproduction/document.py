@@ -36,10 +36,10 @@ def write_table(
         command: That made it.
         output: Folder.
     """
-    seeds = 1 + max((seed for _, seed in plan), default=0)
+    seeds = _seeds(plan)
     cells = make_cells(table, rows, plan, problems)
     used = list(dict.fromkeys(run for cell in cells.values() for run in cell.runs))
-    lines = [f"# {_title('Table', table)}", "", *heading(used, seeds, command), ""]
+    lines = [f"# {_title('Table', table)}", "", *heading(used, _means(table, seeds), command), ""]
     lines += [tables.markdown(table, rows, cells, seeds)]  # ends in a line break
     places = [row.place for row in rows if row.place]
     lines += missing_lines({place: text for place, text in missing.items() if place in places})
@@ -61,18 +61,30 @@ def write_figure(
     command: str,
     output: Path,
 ) -> str:
-    """Writes `<output>/figure-<name>.md` and a picture for each place, of the first seed."""
+    """Writes `<output>/figure-<name>.md` and a picture for each place and seed.
+
+    Pictures of more than one seed are named after theirs too.
+    """
+    seeds = _seeds(plan)
     stem = _file_name("figure", figure, len(places) < len(figure.places), places)
-    runs = {place: plan[figure.column.experiment(place), 0] for place in places}
-    lines = [f"# {_title('Figure', figure)}", "", *heading(list(runs.values()), 1, command), ""]
-    for place, run in runs.items():
+    runs = {
+        place: [plan[figure.column.experiment(place), seed] for seed in range(seeds)]
+        for place in places
+    }
+    told = f"A picture for each seed, 0 to {seeds - 1}." if seeds > 1 else "One seed, 0."
+    drawn = [run for of_place in runs.values() for run in of_place]
+    lines = [f"# {_title('Figure', figure)}", "", *heading(drawn, told, command), ""]
+    for place, of_place in runs.items():
         lines += [f"## {place.title}", ""]
-        path = output / f"{stem}-{place.scene}.png"
-        problem = problems.get(run) or pictures.picture(figure.kind, run, path)
-        if problem:
-            lines += [problem, ""]
-        else:
-            lines += [f"![{place.title}]({path.name})", "", f"Run {run.path.name}.", ""]
+        for run in of_place:
+            of_seed = f"-s{run.seed}" if seeds > 1 else ""
+            path = output / f"{stem}-{place.scene}{of_seed}.png"
+            problem = problems.get(run) or pictures.picture(figure.kind, run, path)
+            if problem:
+                lines += [f"Seed {run.seed}: {problem}", ""]
+            else:
+                lines += [f"![{place.title}, seed {run.seed}]({path.name})", ""]
+                lines += [f"Seed {run.seed}, run {run.path.name}.", ""]
     lines += [*(f"- {note}" for note in figure.notes), ""]
     lines += missing_lines({place: missing[place] for place in places if place in missing})
     text = "\n".join(lines).rstrip() + "\n"
@@ -80,18 +92,11 @@ def write_figure(
     return text
 
 
-def heading(runs: Sequence[Run], seeds: int, command: str) -> list[str]:
-    """What was run: command, seeds, versions, hours, and what differs from the thesis."""
+def heading(runs: Sequence[Run], seeds: str, command: str) -> list[str]:
+    """What was run: command, `seeds`, versions, hours, and what differs from the thesis."""
     records = {run: config for run in runs if (config := _config(run))}
     configs = list(records.values())
-    lines = [f"    {command}", ""]
-    if seeds > 1:
-        lines.append(
-            f"Ours: mean ± standard deviation over seeds 0 to {seeds - 1} (n = {seeds}). The "
-            "printed values are single numbers."
-        )
-    else:
-        lines.append("Ours: one seed, 0; it has no spread.")
+    lines = [f"    {command}", "", seeds]
     if not configs:
         return [*lines, "Nothing has been run yet."]
     versions = _distinct(
@@ -145,6 +150,18 @@ def write(path: Path, text: str) -> None:
 def _file_name(kind: str, item: Table | Figure, partial: bool, places: Iterable[Place]) -> str:
     scenes = dict.fromkeys(place.scene for place in places) if partial else ()
     return "-".join((kind, item.name, *scenes))
+
+
+def _seeds(plan: Plan) -> int:
+    return 1 + max((seed for _, seed in plan), default=0)
+
+
+def _means(table: Table, seeds: int) -> str:
+    """What the numbers of a table are means over."""
+    if seeds == 1:
+        return "Ours: one seed, 0; it has no spread."
+    printed = " The printed values are single numbers." if table.published else ""
+    return f"Ours: mean ± standard deviation over seeds 0 to {seeds - 1} (n = {seeds}).{printed}"
 
 
 def _title(kind: str, item: Table | Figure) -> str:

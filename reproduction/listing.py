@@ -24,15 +24,13 @@ def listing(
 ) -> list[str]:
     """Each table and figure: its flag, its data and which are there, how many runs are done."""
     lines, missing = [], {}
-    entries = [("table", table, experiments_of(table, table.rows), seeds) for table in tables]
-    entries += [
-        ("figure", figure, figure_experiments(figure, figure.places), 1) for figure in figures
-    ]
-    for kind, item, experiments, of_each in entries:
+    entries = [("table", table, experiments_of(table, table.rows)) for table in tables]
+    entries += [("figure", figure, figure_experiments(figure, figure.places)) for figure in figures]
+    for kind, item, experiments in entries:
         flag = f"--{kind}={item.name}"
         lines += [f"{flag:<22} {item.title}", f"    data  {_data(experiments, recipe)}"]
         try:
-            plan = make_plan(experiments, of_each, recipe)
+            plan = make_plan(experiments, seeds, recipe)
         except UserError as error:
             lines.append(f"    these flags do not go with it: {error}")
         else:

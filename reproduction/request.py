@@ -84,14 +84,12 @@ class Request:
             raise UserError(f"nothing is trained for --columns={', '.join(columns)} in these rows")
         drawn = merged(figure_experiments(*pair) for pair in request.figures.values())
         # An SVM whose column is not chosen is not run either.
-        request.plan = make_plan(trained | chosen, seeds, recipe)
-        of_figures = make_plan(drawn, 1, recipe)  # a figure shows the first seed
-        for key, run in of_figures.items():
-            request.plan.setdefault(key, run)
+        request.plan = make_plan(merged([trained | chosen, drawn]), seeds, recipe)
         for experiment, _ in request.plan if train else ():
             if sentence := missing_data(experiment.place, recipe.data_dir):
                 request.missing[experiment.place] = sentence
-        request.wanted = of_figures.keys() | {key for key in request.plan if key[0] in chosen}
+        wanted = chosen.keys() | drawn.keys()
+        request.wanted = {key for key in request.plan if key[0] in wanted}
         request.problems = {
             run: "data missing"
             for run in request.plan.values()

@@ -58,8 +58,8 @@ def test_dry_run_prints_commands_that_train_understands(recipe):
     request = Request.make(["5.6", "5.7"], ["5.3"], ["stairs", "office"], 2, recipe)
     lines = listing.dry_run(request)
     commands = [line for line in lines if line.startswith("python train.py")]
-    # PoseNet, LSTM, spatial attention; of figure 5.3 the first seed alone. Office is missing.
-    assert len(commands) == 2 * 3 + 1
+    # PoseNet, LSTM, spatial attention; figure 5.3. Office is missing.
+    assert len(commands) == 2 * (3 + 1)
     for line in commands:
         config = resolve(shlex.split(line)[2:])
         assert config["scene"] == "stairs"
@@ -84,11 +84,11 @@ def test_columns_are_chosen_by_words_in_their_titles(recipe):
         Request.make(["5.2"], [], [], 1, recipe, ["s2ica"])
     with pytest.raises(UserError, match="--columns chooses among those of a table"):
         Request.make([], ["5.3"], ["stairs"], 1, recipe, ["lstm"])
-    # Of joint attention, which is not chosen, the figure needs the first seed alone.
+    # Of joint attention, which is not chosen, what the figure shows.
     both = Request.make(["5.1"], ["5.4"], ["OldHospital"], 3, recipe, ["LSTM"])
     assert sorted((run.experiment.model, run.seed) for run in both.wanted_runs()) == [
-        ("joint_attention", 0), *(("lstm_posenet", seed) for seed in (0, 1, 2)),
-    ]  # fmt: skip
+        (model, seed) for model in ("joint_attention", "lstm_posenet") for seed in (0, 1, 2)
+    ]
     assert sum(run.experiment.model == "joint_attention" for run in both.plan.values()) > 3
 
 
@@ -241,6 +241,12 @@ def test_the_list_tells_of_flags_that_do_not_go_with_a_table(recipe):
     assert "    runs  0 done, 0 broken off, 15 missing of 15" in lines
 
 
+def test_the_list_counts_the_seeds_of_tables_and_figures():
+    lines = listing.listing([TABLES["5.6"]], [FIGURES["5.4"]], 3, Recipe())
+    runs = [line.rpartition(" ")[2] for line in lines if line.startswith("    runs")]
+    assert runs == ["45", "15"]  # 5 places with three models, and 5 places
+
+
 def test_what_differs_from_the_thesis_is_told():
     flags_given = ["--image_size=96", "--beta=10", "--l2=0", "--lstm_kernels=3,5"]
     flags_given += ["--trunk_learning_rate_scale=0.5", "--compute_penalty=0.1"]
@@ -286,7 +292,7 @@ def test_what_counts_for_nothing_in_a_recorded_network_is_not_told(recipe):
     run.config["balance_weight"] = 0.1  # as older revisions recorded it
     pretend(run, scene_metrics(0.5))
     del run.config["balance_weight"]
-    text = " ".join(document.heading([run], 1, "the command"))
+    text = " ".join(document.heading([run], "One seed.", "the command"))
     assert "balance_weight" not in text
     assert "image_size 32 (224)" in text
 
@@ -295,7 +301,7 @@ def test_what_makes_a_column_is_not_told_as_the_recipe_s(recipe):
     _, plan = plan_of("redkitchen", recipe)
     run = next(run for run in plan.values() if run.config.get("settle_fraction"))
     pretend(run, pose_metrics(0.1, 4.0))
-    text = " ".join(document.heading([run], 1, "the command"))
+    text = " ".join(document.heading([run], "One seed.", "the command"))
     assert run.config["lstm_kernels"] == [3]
     for name in ("lstm_kernels", "settle_fraction"):
         assert name in " ".join(differences([run.config]))

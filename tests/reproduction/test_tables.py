@@ -220,6 +220,45 @@ def test_a_figure_of_some_scenes_replaces_no_picture_of_a_whole_one(recipe, monk
     assert drawn == ["figure-5.3-stairs.png", "figure-5.3-stairs-stairs.png"]
 
 
+def test_a_figure_shows_every_seed(recipe, monkeypatch, tmp_path):
+    drawn = {}
+
+    def draw(kind, run, path):
+        drawn[path.name] = run
+        return "not run" if run.seed == 1 else None
+
+    monkeypatch.setattr(pictures, "picture", draw)
+    request = Request.make([], ["scenes15-5.4"], [], 3, recipe)
+    text = request.write("command", tmp_path)
+    stem = "figure-scenes15-5.4-scenes15"
+    assert [run.seed for run in request.runnable] == [0, 1, 2]
+    assert {name: run.seed for name, run in drawn.items()} == {
+        f"{stem}-s{seed}.png": seed for seed in (0, 1, 2)
+    }
+    for seed in (0, 2):
+        assert f"![15 Scenes, seed {seed}]({stem}-s{seed}.png)" in text
+        assert f"Seed {seed}, run {drawn[f'{stem}-s{seed}.png'].path.name}." in text
+    assert "Seed 1: not run" in text
+    assert "A picture for each seed, 0 to 2." in text
+    drawn.clear()
+    text = Request.make([], ["scenes15-5.4"], [], 1, recipe).write("command", tmp_path)
+    assert list(drawn) == [f"{stem}.png"]
+    assert "One seed, 0." in text
+
+
+def test_only_what_is_published_is_called_printed(recipe, tmp_path):
+    def text(seeds, *names):
+        return Request.make(*names, [], seeds, recipe).write("command", tmp_path)
+
+    told = "over seeds 0 to 1 (n = 2)."
+    printed = f"{told} The printed values are single numbers."
+    assert printed in text(2, ["5.2"], [])
+    own = text(2, ["scenes15"], [])
+    assert told in own
+    for other in (own, text(2, [], ["5.3"]), text(1, ["5.2"], [])):
+        assert "printed values are" not in other
+
+
 def test_work_is_shown_and_drawn_where_depth_is_penalized(recipe, tmp_path):
     table = TABLES["redkitchen-depth"]
     rows, plan = plan_of("redkitchen-depth", recipe)
