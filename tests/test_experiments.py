@@ -11,6 +11,7 @@ from experiments import CAMBRIDGE, FIGURES, SEVEN_SCENES, TABLES
 from reproduction import arithmetic, published
 from reproduction.results import contradictions
 from reproduction.runs import experiments_of, figure_experiments
+from reproduction.tables import published_text
 
 ROOT = Path(os.environ.get("WHATWHERE_DATA", "/nonexistent"))
 
@@ -82,6 +83,28 @@ def test_tables_that_repeat_each_other_agree():
         assert published.TABLE_5_7[row][4] == table[row][5]
     assert published.TABLE_5_4["MIT-67"][:6] == published.TABLE_5_2["MIT-67"]
     assert published.TABLE_5_7["MIT-67"][4] == published.TABLE_5_2["MIT-67"][4]
+
+
+def test_tables_that_contradict_each_other_say_so():
+    values = {
+        name: published_text(TABLES[name].published["Old Hospital", "PoseNet"])
+        for name in ("5.1", "5.3", "5.5", "5.6")
+    }
+    assert values["5.1"] == values["5.3"] == values["5.5"] != values["5.6"]
+    told = f"{values['5.6']} in table 5.6, and as {values['5.1']} in tables 5.1, 5.3 and 5.5"
+    for name in ("5.1", "5.6"):
+        assert any(told in note for note in TABLES[name].notes)
+
+
+@pytest.mark.parametrize("name", ["5.2", "5.4"])
+def test_the_gain_that_the_introduction_gives_over_another_baseline(name):
+    table = TABLES[name]
+    ours, other, googlenet = (
+        table.published["MIT-67", title] for title in ("Ours, T = 2", "S2ICA", "GoogLeNet")
+    )
+    over = [f"{arithmetic.improvement(ours, theirs)[0]:.1f}" for theirs in (googlenet, other)]
+    told = f"the {over[0]} points as those over S2ICA, over which T = 2 would have {over[1]}"
+    assert any(told in note for note in table.notes)
 
 
 def test_class_accuracies_are_shares_of_the_test_images():
