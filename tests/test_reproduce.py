@@ -12,12 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from errors import UserError
 from evaluation.evaluate import evaluate
 from experiments import FIGURES, PLACES, TABLES
 from reproduction import pictures, svm
-from reproduction.definitions import Column, Row
+from reproduction.definitions import LAYERS, Column, Row
 from reproduction.recipe import Recipe
 from reproduction.request import Request
 from reproduction.results import measured
@@ -29,9 +30,10 @@ from tests.runs import weights_in
 from training import train
 
 ROOT = Path(__file__).parents[1]
-# Layouts differ in training already, and models of a kind are evaluated alike.
+# Layouts differ in training already, and models of a kind are evaluated alike. Joint attention on
+# 7-Scenes is evaluated for a figure.
 EVALUATED = {
-    ("joint_attention", "7scenes"), ("layer_attention", "7scenes"), ("bayesian_posenet", "7scenes"),
+    ("layer_attention", "7scenes"), ("bayesian_posenet", "7scenes"),
     ("joint_attention", "mit67"), ("googlenet", "mit67"), ("convolutional", "mnist"),
 }  # fmt: skip
 
@@ -40,23 +42,37 @@ EVALUATED = {
 LIKE = {"scenes15": "mit67", "mnist_translated_100": "mnist_translated_60",
         "mnist_cluttered_100": "mnist_cluttered_60"}  # fmt: skip
 TINY_DIGITS = ("--batch_size=50", "--verbose=0", "--validation_fraction=0")
+SIZES = ("steps", "glimpses")
 EPOCHS = 40  # of the command that is killed, after two of them
 
 
+def size_of(experiment):
+    """Its number of steps or glimpses."""
+    return max((int(value) for name, value in experiment.flags if name in SIZES), default=0)
+
+
 def kinds_of(experiments):
-    """One experiment for each model, form and layout, on the place that `every_layout` writes."""
+    """One experiment for each model, form and layout, on the place that `every_layout` writes.
+
+    On one layout a model has the most steps or glimpses that it has anywhere. Of joint attention on
+    other layers than those of the tables there is one for all layouts.
+    """
     places = {place.dataset: place for place in (PLACES["Old Hospital"], PLACES["Office"])}
-    found = {}
-    for experiment in experiments:
+    largest, found = {}, {}
+    for experiment in sorted(experiments, key=size_of, reverse=True):
+        largest.setdefault(experiment.model, experiment)
+    for experiment in [*largest.values(), *experiments]:
         flags = dict(experiment.flags)
         if "compute_penalty" in flags:  # one that is penalized stands for all
             flags["compute_penalty"] = flags["compute_penalty"] != "0"
-        form = [pair for pair in flags.items() if pair[0] not in ("steps", "layers", "glimpses")]
+        form = [pair for pair in flags.items() if pair[0] not in (*SIZES, "layers")]
         key = (
             experiment.model,
             LIKE.get(experiment.place.dataset, experiment.place.dataset),
             *form,
         )
+        if experiment.model == "joint_attention" and flags["layers"] != LAYERS:
+            key = (experiment.model, flags["layers"], *form)
         place = places.get(experiment.place.dataset, experiment.place)
         found.setdefault(key, dataclasses.replace(experiment, place=place))
     return found
@@ -113,6 +129,29 @@ def test_every_table_and_figure_starts(experiment, evaluated, every_layout, eage
         for kind in ("frequencies", "attention"):
             problem = pictures.picture(kind, run, run.path / f"{kind}.png")
             assert (problem is None) == (experiment.model == "joint_attention")
+
+
+def test_a_figure_is_made_by_its_command(every_layout, eagerly, tmp_path):
+    """Its run is trained and evaluated in this process."""
+    train_flags = (*TINY, "--validation_fraction=0")
+    recipe = Recipe(train_flags, 1, str(every_layout), str(tmp_path / "runs"))
+    (run,) = Request.make([], ["5.3"], ["office"], 1, recipe).runnable
+    evaluate(train(run.config), "test")
+    made = subprocess.run(
+        [
+            sys.executable, "reproduce.py", "--figure=5.3", "--scenes=office", "--epochs=1",
+            f"--data_dir={every_layout}", f"--train_flags={shlex.join(train_flags)}",
+            f"--runs_dir={tmp_path / 'runs'}", f"--output={tmp_path}",
+        ],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    text = (tmp_path / "figure-5.3-office.md").read_text()
+    assert "![Office, seed 0](figure-5.3-office-office.png)" in text
+    assert f"Seed 0, run {run.path.name}." in text
+    with Image.open(tmp_path / "figure-5.3-office-office.png") as image:
+        assert min(image.size) > 100
+    assert pictures.picture("attention", run, tmp_path / "attention.png") is None
 
 
 def epochs_of(run_dir):
