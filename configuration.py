@@ -79,6 +79,7 @@ IMAGES = ("image_size", "l2")
 OFF = {
     "step_weight": 0.3, "layer_auxiliary_weight": None, "cached_crops": 0, "compute_penalty": 0.0,
     "settle_fraction": 0.0, "glimpse_weight": 0.0, "reinforce_core": False, "reward": "right",
+    "posenet_run": None,
 }  # fmt: skip
 
 
@@ -124,6 +125,8 @@ def resolve() -> dict:
     config["run_dir"] = os.path.expanduser(run_dir)
     if config["data_dir"]:  # where eval.py looks, from whatever folder it is called
         config["data_dir"] = os.path.abspath(os.path.expanduser(config["data_dir"]))
+    if config["posenet_run"]:
+        config["posenet_run"] = os.path.abspath(os.path.expanduser(config["posenet_run"]))
     check(config)
     others = {
         "digit": (PHOTOGRAPHS, POSES, ATTENTION, MAPS, GATES, GAMES),
@@ -172,6 +175,7 @@ def _without_effect(config: dict) -> list[str]:
         REWARDS: model == "ram" and chooses_places,
         UNITS: model == "fully_connected",
         GAMES: task == "game",
+        ("posenet_run",): model == "bayesian_posenet",
         IMAGES: task != "game",
         ("cached_crops",): attention and _trunk_is_frozen(config),
         ("step_weight",): attention and config["steps"] > 1,

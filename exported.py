@@ -171,8 +171,7 @@ def open_litert(path: str | Path, threads: int | None = None) -> Callable[..., d
 
 def _load_without_draws(run_dir: str | Path) -> tuple[RunFolder, keras.Model]:
     run, network = open_network(run_dir)
-    model = run.config["model"]
-    if model == "bayesian_posenet" or (model == "ram" and run.config["location"] == "random"):
+    if run.config["model"] == "ram" and run.config["location"] == "random":
         raise UserError(
             f"{run_dir} draws random numbers for its answers: only --format=saved_model can"
         )

@@ -12,7 +12,7 @@ PRECISIONS = ("auto", "none", "bfloat16", "float16")
 SCHEDULES = ("constant", "cosine")
 
 # Flags that say where things are or how to show them; a run may go on under other values.
-NOT_IN_CONFIG = ("run_dir", "data_dir", "verbose")
+NOT_IN_CONFIG = ("run_dir", "data_dir", "verbose", "posenet_run")
 
 
 def define_data() -> None:
@@ -142,6 +142,10 @@ def define_training() -> None:
     flags.DEFINE_string(
         "pretrained", None, "Weights to start the trunk from: a file that "
         "weights/convert_places_caffe.py wrote, or places205, places365 or imagenet (5.1: Places).",
+    )  # fmt: skip
+    flags.DEFINE_string(
+        "posenet_run", None, "Of bayesian_posenet: a finished run of posenet with the same flags, "
+        "whose weights it takes: the two are trained alike.",
     )  # fmt: skip
     flags.DEFINE_string(
         "freeze", None, "Block of the trunk, 3a ... 5b: it and all below keep their weights."

@@ -197,7 +197,8 @@ class RunFolder:
             raise _unwritable(path, error) from error
         return None
 
-    def _require_same(self, config: dict) -> None:
+    def difference(self, config: dict) -> tuple[str, str] | None:
+        """A flag, or fact of the data, of which `config` says otherwise, and how that is told."""
         # A file of weights is known by its content, wherever it lies now.
         free = {*NOT_IN_CONFIG, "versions", "git_revision", "pretrained"}
         # Other weights bring another mean, which is then no fault of the images.
@@ -213,19 +214,25 @@ class RunFolder:
             if _same(before, now) or (name == "train_crc32" and before is None):  # of old runs
                 continue
             if name == "pretrained_sha256":
-                raise UserError(
-                    f"{self.path} holds a run that starts otherwise: give the --pretrained that it "
-                    "has, or another --run_dir"
-                )
+                return name, "holds a run that starts otherwise"
             if name in FROM_DATA:
-                raise UserError(f"{self.path} {OTHER_IMAGES}: give another --run_dir")
+                return name, OTHER_IMAGES
             told = f"with --{name}={_flag(before)}, not {_flag(now)}"
             if before is None:
                 told = f"without --{name}={_flag(now)}"
-            raise UserError(
-                f"{self.path} holds a run {told}: give the same flags to go on with it, or another "
-                "--run_dir"
-            )
+            return name, f"holds a run {told}"
+        return None
+
+    def _require_same(self, config: dict) -> None:
+        if found := self.difference(config):
+            name, told = found
+            if name == "pretrained_sha256":
+                advice = "give the --pretrained that it has, or another --run_dir"
+            elif name in FROM_DATA:
+                advice = "give another --run_dir"
+            else:
+                advice = "give the same flags to go on with it, or another --run_dir"
+            raise UserError(f"{self.path} {told}: {advice}")
 
 
 def build_task(config: dict) -> Task:

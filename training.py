@@ -14,10 +14,11 @@ from data.pipeline import Split, initial_pose
 from data.sources import AnySplit, Source, open_source
 from errors import UserError
 from feature_cache import cached_batches, discard, require_space
-from files import BROKEN_WEIGHTS
+from files import BROKEN_WEIGHTS, copy_file
 from processor import emulates
 from report.attention_figures import attention_panel
 from run_folder import RunFolder, build_task, load_network, load_weights
+from shared_training import open_posenet, take_over
 from tasks import callbacks
 from tasks.optimizer import ScaledAdam
 from tasks.pose_results import uncertainty_metrics
@@ -37,6 +38,10 @@ def train(config: dict) -> RunFolder:
         UserError: Data or run folder cannot be used, or another process is at work in the folder.
     """
     RunFolder.check(config)
+    posenet = None
+    if config.get("posenet_run"):
+        posenet = open_posenet(config)
+        config = config | {"mixed_precision": posenet.config["mixed_precision"]}
     start = open_pretrained(config["pretrained"]) if config.get("pretrained") else None
     source = open_source(config, config["data_dir"])
     training, validation = source.train_and_validation(
@@ -53,6 +58,13 @@ def train(config: dict) -> RunFolder:
     run = RunFolder.create(config | describe_data(config["task"], training, validation, start))
     with run.locked():
         if (run.path / "finished.json").exists():
+            return finish(run)
+        if posenet:
+            take_over(run, posenet)
+            print(f"{posenet.path} gives its weights")
+            if validation:
+                calibrate(run, build_task(run.config), validation)
+            copy_file(posenet.path / "finished.json", run.path / "finished.json")
             return finish(run)
 
         if compiled := needs_xla(run.config):

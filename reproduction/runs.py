@@ -4,7 +4,7 @@ import hashlib
 import json
 import shlex
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from errors import UserError
@@ -27,6 +27,8 @@ class Run:
         data_dir: Where the data lie, if not downloaded.
         svm: Whether a linear SVM on its features is wanted too.
         config: What train.py makes of the arguments.
+        posenet: Of Bayesian PoseNet: the run of PoseNet that is trained as it is, whose weights it
+            takes once they are there.
     """
 
     experiment: Experiment
@@ -36,6 +38,7 @@ class Run:
     data_dir: str | None
     svm: bool
     config: dict = field(hash=False, compare=False)
+    posenet: "Run | None" = field(default=None, hash=False, compare=False)
 
     @property
     def folder(self) -> RunFolder:
@@ -46,8 +49,11 @@ class Run:
         """The commands, without the interpreter, that train and evaluate it, by what they do."""
         place = [f"--run_dir={self.path}"]
         place += [f"--data_dir={self.data_dir}"] if self.data_dir else []
+        shared = []
+        if self.posenet and self.posenet.trained and self.posenet.folder.weights("best").exists():
+            shared = [f"--posenet_run={self.posenet.path}"]
         commands = {
-            "train": ["train.py", *self.train_arguments],
+            "train": ["train.py", *self.train_arguments, *shared],
             "evaluate": ["eval.py", *place],
         }
         return commands | ({"svm": ["-m", "reproduction.evaluate_svm", *place]} if self.svm else {})
@@ -124,7 +130,10 @@ def make_run(experiment: Experiment, seed: int, recipe: Recipe, svm: bool = Fals
     path = Path(recipe.runs_dir) / f"{experiment.name}-s{seed}-{digest_of(config)}"
     arguments.append(f"--run_dir={path}")
     config["run_dir"] = str(path)
-    return Run(experiment, seed, path, tuple(arguments), recipe.data_dir, svm, config)
+    posenet = None
+    if experiment.model == "bayesian_posenet":
+        posenet = make_run(replace(experiment, model="posenet"), seed, recipe)
+    return Run(experiment, seed, path, tuple(arguments), recipe.data_dir, svm, config, posenet)
 
 
 def digest_of(config: dict) -> str:

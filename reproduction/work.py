@@ -32,7 +32,8 @@ def work(
     the first fails the others are not tried.
 
     Args:
-        runs: In the order in which they are tried; those that another process is at come last.
+        runs: In the order in which they are tried; those that another process is at come last, and
+            Bayesian PoseNet after the PoseNet whose weights it takes.
         after_each: Called after each run with what has gone wrong so far.
     """
     problems: dict[Run, str] = {}
@@ -41,6 +42,10 @@ def work(
     total, begun, skipped = len(queue), time.monotonic(), 0
     while queue:
         run = queue.popleft()
+        if run.posenet in queue:  # it needs no training of its own then
+            queue.append(run)
+            skipped += 1
+            continue
         with locked(run, wait=skipped > len(queue)) as lock:
             if lock is None:
                 queue.append(run)

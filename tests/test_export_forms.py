@@ -11,10 +11,11 @@ from PIL import Image
 
 from errors import UserError
 from exported import export_litert, export_onnx, open_exported
+from run_folder import RunFolder, build_task
 from serving import crops, open_run
 from tests.commands import script
 from tests.exports import assert_equal, photographs
-from tests.runs import make_run, make_scene_run
+from tests.runs import make_run, make_scene_run, resolved
 
 IMAGES = photographs(90, 120)
 FILES = {"litert": "model.tflite", "onnx": "model.onnx"}
@@ -99,7 +100,7 @@ def test_predict_reads_it(exported, tmp_path):
     assert len(row.split(",")) == len(header.split(","))
 
 
-@pytest.fixture(scope="module", params=["posenet", "lstm_posenet", "scene"])
+@pytest.fixture(scope="module", params=["bayesian_posenet", "lstm_posenet", "scene"])
 def other(request, tmp_path_factory):
     """Another network's run, and what it answers."""
     path = tmp_path_factory.mktemp("other") / request.param
@@ -118,8 +119,16 @@ def test_other_networks(other, export, tmp_path):
 
 
 @both
-def test_samples_cannot_be_drawn(export, tmp_path):
-    run = make_run(tmp_path / "run", model="bayesian_posenet")
+def test_random_places_cannot_be_drawn(export, tmp_path):
+    facts = {
+        "network": {"classes": 10},
+        "class_names": list("0123456789"),
+        "validation_sequences": [],
+    }
+    flags = ["--dataset=mnist", "--location=random", f"--run_dir={tmp_path / 'run'}"]
+    run = RunFolder.create(resolved(*flags) | facts)
+    run.weights("best").parent.mkdir()
+    build_task(run.config).save_weights(run.weights("best"))
     with pytest.raises(UserError, match=r"draws random numbers .*: only --format=saved_model"):
         export(run.path, tmp_path / "exported")
     assert not (tmp_path / "exported").exists()

@@ -63,6 +63,35 @@ def test_a_run_that_ends_before_its_configuration_is_written_spares_the_others(r
     assert len(tried) == 2
 
 
+def test_bayesian_posenet_takes_the_weights_of_posenet(recipe, monkeypatch):
+    """Even if it comes before it, or another process is at it."""
+    request = Request.make(["5.1"], [], ["stairs"], 1, recipe)
+    runs = {run.experiment.model: run for run in request.plan.values()}
+    pair = [runs["bayesian_posenet"], runs["posenet"]]
+    tried = []
+
+    def execute(words, lock):
+        run = next(run for run in pair if f"--run_dir={run.path}" in words)
+        tried.append((run.experiment.model, *words))
+        if words[0] == "train.py":
+            pretend(run)
+        else:
+            write_results(run, pose_metrics(0.1, 4.0))
+
+    monkeypatch.setattr(work, "execute", execute)
+    assert work.work(pair) == {}
+    assert [(model, script) for model, script, *_ in tried] == [
+        (model, script)
+        for model in ("posenet", "bayesian_posenet")
+        for script in ("train.py", "eval.py")
+    ]
+    told = f"--posenet_run={runs['posenet'].path}"
+    assert [told in words for words in tried] == [False, False, True, False]
+    # Of a mere record there are no weights to take.
+    runs["posenet"].folder.weights("best").unlink()
+    assert told not in pair[0].commands()["train"]
+
+
 def test_tables_are_made_of_what_is_there_without_training(recipe, monkeypatch, tmp_path):
     request = Request.make(["5.6"], [], ["stairs"], 1, recipe)
     monkeypatch.setattr(work, "execute", None)
