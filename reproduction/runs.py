@@ -14,6 +14,8 @@ from reproduction.definitions import Experiment, Figure, Place, Row, Table
 from reproduction.recipe import Recipe, resolve
 from run_folder import RunFolder
 
+RESULTS = {"evaluate": "metrics.json", "svm": "svm.json"}  # what commands leave
+
 
 @dataclass(frozen=True)
 class Run:
@@ -61,16 +63,18 @@ class Run:
     def missing(self) -> list[str]:
         """Which of its commands have still to be run, in order.
 
-        Of a run that was trained with another --data_dir train.py is one: it compares the images.
+        Of a run that was trained with another --data_dir train.py is one: it compares the images;
+        and, if its weights are kept, evaluation: images to test on may be others.
         """
         if not self.trained:
             return list(self.commands())
-        done = {
-            "train": self._on_these_data(),
-            "evaluate": self.evaluated("metrics.json"),
-            "svm": self.evaluated("svm.json"),
-        }
-        return [name for name in self.commands() if not done[name]]
+        here = self._on_these_data()
+        again = not here and self.folder.weights("best").exists()
+        return [
+            name
+            for name in self.commands()
+            if (not here if name == "train" else again or not self.evaluated(RESULTS[name]))
+        ]
 
     @property
     def trained(self) -> bool:
@@ -84,7 +88,8 @@ class Run:
             return "missing"
         if not self.trained:
             return "broken off"
-        return "done" if set(self.missing()) <= {"train"} else "not evaluated"
+        wanted = [file for name, file in RESULTS.items() if name in self.commands()]
+        return "done" if all(map(self.evaluated, wanted)) else "not evaluated"
 
     def results(self, name: str) -> dict | None:
         """What evaluation wrote to the file `name`; None if it has not, or not to its end."""
