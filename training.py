@@ -39,7 +39,7 @@ def train(config: dict) -> RunFolder:
     """
     RunFolder.check(config)
     posenet = None
-    if config.get("posenet_run"):
+    if config.get("posenet_run") and not (Path(config["run_dir"]) / "finished.json").exists():
         posenet = open_posenet(config)
         config = config | {"mixed_precision": posenet.config["mixed_precision"]}
     start = open_pretrained(config["pretrained"]) if config.get("pretrained") else None

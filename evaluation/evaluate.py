@@ -1,6 +1,7 @@
 """Evaluates a run on a split: predictions, metrics beside the baselines', pictures and report."""
 
 import json
+import os
 
 from data.sources import AnySplit, Source, open_source
 from errors import UserError
@@ -46,9 +47,16 @@ def evaluate(run: RunFolder, split: str, data_dir: str | None = None) -> dict:
         task.write(folder, run.config, tested, outputs)
         path.write_text(json.dumps(metrics, indent=2) + "\n")
         task.write_report(run.path, split)
+        metrics["data_dir"] = source_folder(run.config, data_dir)
         metrics["weights_sha256"] = digest  # says that the evaluation came to its end
         path.write_text(json.dumps(metrics, indent=2) + "\n")
     return metrics
+
+
+def source_folder(config: dict, data_dir: str | None) -> str | None:
+    """Where the data lie that a run is evaluated on; None where they are downloaded or made."""
+    given = data_dir or config["data_dir"]
+    return os.path.abspath(os.path.expanduser(given)) if given else None
 
 
 def comparison(config: dict, metrics: dict) -> list[str]:

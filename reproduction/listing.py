@@ -53,7 +53,7 @@ def dry_run(request: Request) -> list[str]:
         state = run.state if there else "data missing"
         lines.append(f"# run {number} of {len(runs)}, {state}: {run.path.name}")
         wanted = run.missing() if there else ()
-        for name, words in run.commands().items():
+        for name, words in run.commands(posenet_first=run.posenet in runs).items():
             lines.append(("" if name in wanted else "# ") + command_line(words))
     return lines + [f"# data missing: {text}" for text in dict.fromkeys(request.missing.values())]
 

@@ -17,7 +17,7 @@ from reproduction.definitions import ATTENTION_MODELS
 TAKEN = {
     "dataset": "the table", "scene": "the table", "model": "the table", "steps": "the table",
     "layers": "the table", "attention": "the table", "seed": "--seeds", "epochs": "--epochs",
-    "data_dir": "--data_dir", "run_dir": "--runs_dir",
+    "data_dir": "--data_dir", "run_dir": "--runs_dir", "posenet_run": "the table",
 }  # fmt: skip
 # What the thesis states (5.1; of the kernels 5.4); of the rest it says nothing.
 THESIS = {

@@ -1,6 +1,7 @@
 """The cells of a table: published values beside what the evaluated runs hold."""
 
 import csv
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -142,12 +143,15 @@ def details_of(metrics: dict, trained: Run | None) -> dict[str, float]:
         )
     if "gflop_per_image" in metrics:
         details["gflop_per_image"] = metrics["gflop_per_image"]
-    return details | ({"training_minutes": training_seconds(trained) / 60} if trained else {})
+    seconds = training_seconds(trained) if trained else 0.0
+    return details | ({"training_minutes": seconds / 60} if seconds else {})
 
 
 def training_seconds(run: Run) -> float:
-    """How long a run has been trained, from its history."""
+    """How long a run has been trained, from its history; 0 of one that another was trained for."""
     try:
+        if "posenet_run" in json.loads((run.path / "config.json").read_text()):
+            return 0.0
         with run.folder.history.open() as file:
             return sum(float(row["seconds"]) for row in csv.DictReader(file))
     except (OSError, KeyError, TypeError, ValueError):  # none yet, or cut off as it was written

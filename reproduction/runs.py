@@ -47,12 +47,16 @@ class Run:
         """Names of the files in it."""
         return RunFolder(self.path, self.config)
 
-    def commands(self) -> dict[str, list[str]]:
-        """The commands, without the interpreter, that train and evaluate it, by what they do."""
+    def commands(self, posenet_first: bool = False) -> dict[str, list[str]]:
+        """The commands, without the interpreter, that train and evaluate it, by what they do.
+
+        Args:
+            posenet_first: Whether `posenet` will have been trained when they are run.
+        """
         place = [f"--run_dir={self.path}"]
         place += [f"--data_dir={self.data_dir}"] if self.data_dir else []
         shared = []
-        if self.posenet and self.posenet.trained and self.posenet.folder.weights("best").exists():
+        if self.posenet and (posenet_first or self._can_take_weights()):
             shared = [f"--posenet_run={self.posenet.path}"]
         commands = {
             "train": ["train.py", *self.train_arguments, *shared],
@@ -68,13 +72,9 @@ class Run:
         """
         if not self.trained:
             return list(self.commands())
-        here = self._on_these_data()
-        again = not here and self.folder.weights("best").exists()
-        return [
-            name
-            for name in self.commands()
-            if (not here if name == "train" else again or not self.evaluated(RESULTS[name]))
-        ]
+        done = {name: self._evaluated_here(file) for name, file in RESULTS.items()}
+        done["train"] = self._on_these_data()
+        return [name for name in self.commands() if not done[name]]
 
     @property
     def trained(self) -> bool:
@@ -106,6 +106,19 @@ class Run:
             return False
         kept = self.folder.weights("best").exists()
         return not kept or results.get("weights_sha256") == self.folder.digest()
+
+    def _can_take_weights(self) -> bool:
+        """Whether PoseNet's are there, and this run has not begun to learn its own."""
+        there = self.posenet.trained and self.posenet.folder.weights("best").exists()
+        return there and not self.folder.weights("last").exists()
+
+    def _evaluated_here(self, name: str) -> bool:
+        """The same, and on the images of this --data_dir if it can be had on others at all."""
+        if not self.evaluated(name):
+            return False
+        wanted = self.config["data_dir"]
+        tested = self.results(name).get("data_dir", wanted)  # results of old do not tell
+        return tested == wanted or not self.folder.weights("best").exists()
 
     def _on_these_data(self) -> bool:
         """Whether it was trained from the same --data_dir."""

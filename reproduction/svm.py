@@ -15,7 +15,7 @@ from sklearn.svm import LinearSVC
 
 from data.sources import open_source
 from errors import UserError
-from evaluation.evaluate import reference
+from evaluation.evaluate import reference, source_folder
 from evaluation.photographs import BATCH, descriptor_model
 from evaluation.scenes import require_classes
 from files import whole_file
@@ -81,7 +81,7 @@ def evaluate_svm(run: RunFolder, data_dir: str | None = None) -> dict:
     one_hot = np.eye(len(training.classes))[predicted]
     metrics = scene_metrics(tested.targets, one_hot, training.classes)
     found = {name: metrics[name] for name in KEPT} | {"C": strength}
-    found["weights_sha256"] = digest
+    found |= {"data_dir": source_folder(config, data_dir), "weights_sha256": digest}
     with whole_file(run.split_folder("test") / "svm.json") as temporary:
         temporary.write_text(json.dumps(found, indent=2) + "\n")
     return found

@@ -54,7 +54,10 @@ def work(
             skipped = 0
             print(f"\nrun {total - len(queue)} of {total}: {run.path.name}", flush=True)
             scene = (run.experiment.place.dataset, run.experiment.place.scene)
-            problem = hopeless.get(scene) or _complete(run, lock)
+            if run.posenet in problems:
+                problem = f"not tried: PoseNet failed: {problems[run.posenet]}"
+            else:
+                problem = hopeless.get(scene) or _complete(run, lock)
         if problem:
             print(f"{run.path.name} failed: {problem}", flush=True)
             problems[run] = problem

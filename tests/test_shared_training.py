@@ -54,8 +54,12 @@ class TestSharedTraining:
         )
         # Broken off, it does the same again; finished, it is what it is, whatever is told.
         (shared.path / "finished.json").unlink()
-        assert (on_scene("shared", BAYESIAN, HELD_OUT, told).path / "finished.json").exists()
-        on_scene("shared", BAYESIAN, HELD_OUT)
+        shared.weights("best").unlink()
+        for flags in ((told,), (), ("--posenet_run=/nowhere",)):
+            on_scene("shared", BAYESIAN, HELD_OUT, *flags)
+            for name, values in weights_in(shared.weights("best")).items():
+                np.testing.assert_array_equal(values, found[name], err_msg=name)
+        assert not shared.weights("last").exists()
         assert "posenet_run" not in alone.config
 
     @pytest.mark.parametrize(

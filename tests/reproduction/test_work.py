@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from errors import UserError
-from reproduction import svm, work
+from reproduction import listing, svm, work
 from reproduction.request import Request
+from reproduction.results import training_seconds
 from tests.reproduction.runs import plan_of, pose_metrics, pretend, scene_metrics, write_results
 
 
@@ -64,10 +65,11 @@ def test_a_run_that_ends_before_its_configuration_is_written_spares_the_others(r
 
 
 def test_bayesian_posenet_takes_the_weights_of_posenet(recipe, monkeypatch):
-    """Even if it comes before it, or another process is at it."""
+    """Even if it comes before it; it has no chance if that one fails."""
     request = Request.make(["5.1"], [], ["stairs"], 1, recipe)
     runs = {run.experiment.model: run for run in request.plan.values()}
     pair = [runs["bayesian_posenet"], runs["posenet"]]
+    assert "\n".join(listing.dry_run(request)).count("--posenet_run=") == 1
     tried = []
 
     def execute(words, lock):
@@ -87,9 +89,25 @@ def test_bayesian_posenet_takes_the_weights_of_posenet(recipe, monkeypatch):
     ]
     told = f"--posenet_run={runs['posenet'].path}"
     assert [told in words for words in tried] == [False, False, True, False]
+    assert training_seconds(runs["posenet"]) == training_seconds(runs["bayesian_posenet"]) == 120
+    config = runs["bayesian_posenet"].path / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"posenet_run": told}))
+    assert training_seconds(runs["bayesian_posenet"]) == 0
+    # It has begun to learn by itself.
+    runs["bayesian_posenet"].folder.weights("last").touch()
+    assert told not in pair[0].commands()["train"]
+    runs["bayesian_posenet"].folder.weights("last").unlink()
     # Of a mere record there are no weights to take.
     runs["posenet"].folder.weights("best").unlink()
     assert told not in pair[0].commands()["train"]
+    for run in pair:
+        shutil.rmtree(run.path)
+    tried.clear()
+    monkeypatch.setattr(work, "execute", lambda words, lock: tried.append(words) or "no number")
+    pretend(runs["lstm_posenet"])  # so that the scene's data could be prepared
+    found = work.work([*pair, runs["lstm_posenet"]])
+    assert found[pair[0]] == "not tried: PoseNet failed: no number"
+    assert len(tried) == 2
 
 
 def test_tables_are_made_of_what_is_there_without_training(recipe, monkeypatch, tmp_path):
