@@ -39,6 +39,7 @@ def evaluate(run: RunFolder, split: str, data_dir: str | None = None) -> dict:
     metrics = task.metrics(run.config, tested, outputs)
     if hasattr(task, "gate_metrics"):
         metrics |= task.gate_metrics(network, run.config["image_size"], outputs)
+    metrics["data_dir"] = source_folder(run.config, data_dir)
     metrics["baselines"] = task.baselines(run.config, network, tested, trained_on, outputs)
     path = folder / "metrics.json"
     with writing(folder):
@@ -47,7 +48,6 @@ def evaluate(run: RunFolder, split: str, data_dir: str | None = None) -> dict:
         task.write(folder, run.config, tested, outputs)
         path.write_text(json.dumps(metrics, indent=2) + "\n")
         task.write_report(run.path, split)
-        metrics["data_dir"] = source_folder(run.config, data_dir)
         metrics["weights_sha256"] = digest  # says that the evaluation came to its end
         path.write_text(json.dumps(metrics, indent=2) + "\n")
     return metrics
