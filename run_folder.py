@@ -126,6 +126,11 @@ class RunFolder:
         """One row an epoch."""
         return self.path / "history.csv"
 
+    @property
+    def finished(self) -> bool:
+        """Whether its training has come to its end."""
+        return (self.path / "finished.json").exists()
+
     def weights(self, name: str) -> Path:
         """Checkpoint `best` or `last`."""
         return self.path / "checkpoints" / f"{name}.weights.h5"
@@ -138,8 +143,8 @@ class RunFolder:
         """
         path = self.weights(name)
         if not path.exists():
-            finished = (self.path / "finished.json").exists()
-            advice = "only a record of the run is kept here" if finished else "train an epoch first"
+            record = "only a record of the run is kept here"
+            advice = record if self.finished else "train an epoch first"
             raise UserError(f"{path} is missing: {advice}")
         return path
 

@@ -18,7 +18,7 @@ def open_posenet(config: dict) -> RunFolder:
     run = RunFolder.open(config["posenet_run"])
     if run.config["model"] != "posenet":
         raise UserError(f"{told} holds a run of {run.config['model']}: name one of posenet")
-    if not (run.path / "finished.json").exists():
+    if not run.finished:
         raise UserError(f"{told} has not come to its end: train it first")
     run.require_weights("best")
     if config["mixed_precision"] == "auto":

@@ -39,7 +39,7 @@ def train(config: dict) -> RunFolder:
     """
     RunFolder.check(config)
     posenet = None
-    if config.get("posenet_run") and not (Path(config["run_dir"]) / "finished.json").exists():
+    if config.get("posenet_run") and not RunFolder(Path(config["run_dir"]), config).finished:
         posenet = open_posenet(config)
         config = config | {"mixed_precision": posenet.config["mixed_precision"]}
     start = open_pretrained(config["pretrained"]) if config.get("pretrained") else None
@@ -57,7 +57,7 @@ def train(config: dict) -> RunFolder:
     keras.utils.set_random_seed(config["seed"])  # from here on: the same heads on any start
     run = RunFolder.create(config | describe_data(config["task"], training, validation, start))
     with run.locked():
-        if (run.path / "finished.json").exists():
+        if run.finished:
             return finish(run)
         if posenet:
             take_over(run, posenet)

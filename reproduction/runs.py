@@ -79,7 +79,7 @@ class Run:
     @property
     def trained(self) -> bool:
         """Whether its training has come to its end."""
-        return (self.path / "finished.json").exists()
+        return self.folder.finished
 
     @property
     def state(self) -> str:
