@@ -1,9 +1,9 @@
 """From the flags as given to the configuration of a run, and from that to a network's arguments."""
 
 import itertools
-import os
 
 from errors import UserError
+from files import absolute_path, user_path
 from flags import FLAGS
 
 DEFAULT_SCENES = {
@@ -116,17 +116,17 @@ def resolve() -> dict:
     if config["pretrained"]:
         from weights.store import resolve as find_weights
 
-        config["pretrained"] = os.path.abspath(find_weights(config["pretrained"]))
+        config["pretrained"] = absolute_path(find_weights(config["pretrained"]))
     if config["validation_sequences"]:  # a set, whose order is that of the run's record
         config["validation_sequences"] = sorted(set(config["validation_sequences"]))
     if config["grid"] is None:
         config["grid"] = max(1, config["image_size"] // 32)
     run_dir = config["run_dir"] or "runs/{dataset}-{scene}-{model}".format(**config)
-    config["run_dir"] = os.path.expanduser(run_dir)
+    config["run_dir"] = str(user_path(run_dir))
     if config["data_dir"]:  # where eval.py looks, from whatever folder it is called
-        config["data_dir"] = os.path.abspath(os.path.expanduser(config["data_dir"]))
+        config["data_dir"] = absolute_path(config["data_dir"])
     if config["posenet_run"]:
-        config["posenet_run"] = os.path.abspath(os.path.expanduser(config["posenet_run"]))
+        config["posenet_run"] = absolute_path(config["posenet_run"])
     check(config)
     others = {
         "digit": (PHOTOGRAPHS, POSES, ATTENTION, MAPS, GATES, GAMES),

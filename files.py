@@ -80,6 +80,11 @@ def user_path(path: str | Path) -> Path:
     return Path(os.path.expanduser(path))
 
 
+def absolute_path(path: str | Path) -> str:
+    """`user_path` from the root on, to be kept: it leads there from whatever folder is current."""
+    return os.path.abspath(user_path(path))
+
+
 def is_part(path: Path) -> bool:
     """Whether it is what a kill has left of a file that `whole_file` was to write."""
     return path.name.startswith(".") and PART in path.name

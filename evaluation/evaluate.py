@@ -1,12 +1,11 @@
 """Evaluates a run on a split: predictions, metrics beside the baselines', pictures and report."""
 
 import json
-import os
 
 from data.sources import AnySplit, Source, open_source
 from errors import UserError
 from evaluation import digits, games, poses, scenes
-from files import writing
+from files import absolute_path, writing
 from run_folder import RunFolder, load_network
 from tasks.results import require_numbers
 
@@ -56,7 +55,7 @@ def evaluate(run: RunFolder, split: str, data_dir: str | None = None) -> dict:
 def source_folder(config: dict, data_dir: str | None) -> str | None:
     """Where the data lie that a run is evaluated on; None where they are downloaded or made."""
     given = data_dir or config["data_dir"]
-    return os.path.abspath(os.path.expanduser(given)) if given else None
+    return absolute_path(given) if given else None
 
 
 def comparison(config: dict, metrics: dict) -> list[str]:

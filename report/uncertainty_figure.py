@@ -9,6 +9,8 @@ from report import style
 
 GROUPS = 5  # of images, of equal size, by uncertainty
 FLOOR = 1e-6  # a logarithmic axis has no place for 0
+# First digits that have a label on axes of fewer than so many powers of ten.
+LABELS = ((0.5, range(1, 10)), (1, (1, 2, 3, 5, 7)), (2, (1, 2, 5)), (np.inf, (1,)))
 
 
 def uncertainty_figure(
@@ -57,7 +59,7 @@ def _draw(axes: Axes, spread: np.ndarray, error: np.ndarray) -> None:
     for axis, (least, most) in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
         # Powers of ten alone would label a narrow axis once, or not at all.
         decades = np.log10(most / least)
-        digits = (1, 2, 3, 5, 7) if decades < 1 else (1, 2, 5) if decades < 2 else (1,)
+        digits = next(digits for width, digits in LABELS if decades < width)
         axis.set_major_locator(LogLocator(subs=digits))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axis.set_minor_formatter(NullFormatter())

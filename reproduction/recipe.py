@@ -11,6 +11,7 @@ from absl.testing import flagsaver
 import configuration
 import flags
 from errors import UserError
+from files import absolute_path, user_path
 from reproduction.definitions import ATTENTION_MODELS
 
 # Set by the table, or by a flag of reproduce.py itself.
@@ -65,8 +66,8 @@ class Recipe:
         except ValueError as error:
             raise UserError(f"--train_flags={train_flags} cannot be read: {error}") from error
         if data_dir:
-            data_dir = os.path.abspath(os.path.expanduser(data_dir))
-        runs_dir = os.path.expanduser(runs_dir)
+            data_dir = absolute_path(data_dir)
+        runs_dir = str(user_path(runs_dir))
         try:
             os.scandir(runs_dir).close()
         except FileNotFoundError:  # it is made with the first run
