@@ -136,10 +136,23 @@ def orientation_error_deg(truth: np.ndarray, prediction: np.ndarray) -> np.ndarr
     Raises:
         ValueError: A quaternion is not finite or its norm is 0.
     """
-    relative = _rotation(np.asarray(truth)[..., 3:]).inv() * _rotation(
-        np.asarray(prediction)[..., 3:]
-    )
-    return np.degrees(relative.magnitude())
+    return np.degrees(_relative(truth, prediction).magnitude())
+
+
+def orientation_offset_deg(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+    """Returns the rotation vectors [N, 3], degrees, from the true to the predicted cameras.
+
+    In the axes of the true camera: x to the right, y down, z forward. Their lengths are the
+    `orientation_error_deg` of the poses [N, 7].
+
+    Raises:
+        ValueError: A quaternion is not finite or its norm is 0.
+    """
+    return np.degrees(_relative(truth, prediction).as_rotvec())
+
+
+def _relative(truth: np.ndarray, prediction: np.ndarray) -> Rotation:
+    return _rotation(np.asarray(truth)[..., 3:]).inv() * _rotation(np.asarray(prediction)[..., 3:])
 
 
 def mean_pose(poses: np.ndarray) -> np.ndarray:

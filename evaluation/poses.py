@@ -10,6 +10,7 @@ from evaluation import photographs
 from evaluation.photographs import BATCH, gate_metrics
 from report.pose_report import write_report
 from tasks import pose_results
+from tasks.sequence_errors import sequence_metrics
 
 __all__ = ["BATCH", "baselines", "gate_metrics", "metrics", "table", "write", "write_report"]
 
@@ -21,10 +22,7 @@ def metrics(config: dict, tested: Split, outputs: dict[str, np.ndarray]) -> dict
         found["uncertainty"] = pose_results.uncertainty_metrics(
             tested.targets, outputs["pose"], outputs["uncertainty"]
         )
-    found["by_sequence"] = pose_results.medians_by_sequence(
-        tested.targets, outputs["pose"], tested.sequence_of
-    )
-    return found
+    return found | sequence_metrics(tested.targets, outputs["pose"], tested.sequence_of)
 
 
 def baselines(

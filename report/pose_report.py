@@ -1,5 +1,6 @@
 """The report of a localisation run: all figures and tables of one split in one HTML file."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,6 +42,7 @@ def write_report(run_path: Path, split: str) -> Path:
     _add_summary(page, results)
     _add_trajectory(page, results)
     _add_errors(page, results)
+    _add_sequences(page, results)
     _add_uncertainty(page, results)
     sections.add_layers(page, results)
     sections.add_attention(
@@ -134,6 +136,34 @@ def _add_errors(page: Page, results: SplitResults) -> None:
                 f"The {group} images, {order}. Images are ranked by the sum of both errors, each "
                 "divided by its median.",
             )
+
+
+def _add_sequences(page: Page, results: SplitResults) -> None:
+    by_sequence = results.metrics.get("by_sequence", {})
+    shared = results.metrics.get("shared_by_sequence")
+    if len(by_sequence) < 2 or not shared:
+        return
+    page.heading("What the images of a sequence have in common")
+    page.table(
+        [
+            [
+                style.shorten(name, 40),
+                str(errors["images"]),
+                _quantity(errors["median_position_m"], "m"),
+                _quantity(errors["median_orientation_deg"], "°"),
+                _quantity(math.hypot(*errors["mean_offset_m"]), "m"),
+                _quantity(math.hypot(*errors["mean_rotation_deg"]), "°"),
+            ]
+            for name, errors in by_sequence.items()
+        ],
+        header=["", "images", "median error", "", "mean offset", ""],
+    )
+    page.paragraph(
+        "The mean offset is how far, and how much turned, the answers lie to one side of the "
+        f"truth. These means make {shared['position']:.0%} of the mean squared error in position, "
+        f"{shared['orientation']:.0%} of that in orientation: the larger that part, the less do "
+        "more images of the same sequences tell of how good the network is."
+    )
 
 
 def _attention_caption(results: SplitResults, row: int) -> str:

@@ -86,26 +86,6 @@ def pose_metrics(truth: np.ndarray, predicted: np.ndarray) -> dict[str, object]:
     }
 
 
-def medians_by_sequence(
-    truth: np.ndarray, predicted: np.ndarray, sequence_of: Sequence[str]
-) -> dict[str, dict[str, float]]:
-    """The median errors of each sequence's images, by its name.
-
-    Args:
-        truth: [N, 7] true poses.
-        predicted: [N, 7] predicted poses.
-        sequence_of: N names.
-    """
-    names = np.asarray(sequence_of)
-    found = {}
-    for name in dict.fromkeys(sequence_of):
-        errors = pose_metrics(truth[names == name], predicted[names == name])
-        found[name] = {
-            key: errors[key] for key in ("median_position_m", "median_orientation_deg", "images")
-        }
-    return found
-
-
 def uncertainty_metrics(
     truth: np.ndarray, predicted: np.ndarray, uncertainty: np.ndarray
 ) -> dict[str, dict[str, float]]:

@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 from data import poses
 from tasks import pose_results
 from tasks.results import chosen_layers, image_file_name
+from tasks.sequence_errors import sequence_metrics
 
 LAYERS = ("3b", "4e", "5b")
 STEPS = 3
@@ -135,6 +136,7 @@ def write_run(
         spread := made_up_spread(truth, predicted) if uncertain else None,
     )
     metrics = pose_results.pose_metrics(truth, predicted)
+    metrics |= sequence_metrics(truth, predicted, sequence_names)
     if uncertain:
         metrics["uncertainty"] = pose_results.uncertainty_metrics(truth, predicted, spread)
     metrics["baselines"] = {

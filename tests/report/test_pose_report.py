@@ -1,4 +1,5 @@
 import base64
+import json
 import re
 import subprocess
 import sys
@@ -104,6 +105,30 @@ def test_report_shows_metrics_beside_the_baselines(tmp_path):
     assert [("", "median position error"), ("", "0.25 m"), (' class="best"', "0.125 m")] in cells
     assert [("", "median orientation error"), (' class="best"', "6.5°"), ("", "8°")] in cells
     assert [("", "recall within 0.1 m and 5°"), ("", "12.5%"), ("", "-")] in cells
+
+
+def test_report_says_what_the_images_of_a_sequence_have_in_common(tmp_path):
+    run = runs.write_run(tmp_path / "run", attention=False)
+    metrics = json.loads((run / "test" / "metrics.json").read_text())
+    metrics["by_sequence"] = {
+        name: {
+            "median_position_m": 0.25,
+            "median_orientation_deg": 6.5,
+            "mean_offset_m": [0.1, 0.2, -0.2],
+            "mean_rotation_deg": [3.0, 0.0, 4.0],
+            "images": 12,
+        }
+        for name in ("seq-01", "seq-02")
+    }
+    metrics["shared_by_sequence"] = {"position": 0.66, "orientation": 0.71}
+    (run / "test" / "metrics.json").write_text(json.dumps(metrics))
+    html = write_report(run, "test").read_text()
+    row = ["seq-02", "12", "0.25 m", "6.5°", "0.3 m", "5°"]
+    assert "".join(f"<td>{cell}</td>" for cell in row) in html
+    assert "make 66% of the mean squared error in position, 71% of that in orientation" in html
+    metrics["by_sequence"].pop("seq-02")  # one sequence: nothing to tell apart
+    (run / "test" / "metrics.json").write_text(json.dumps(metrics))
+    assert "have in common" not in write_report(run, "test").read_text()
 
 
 def test_report_escapes_a_hostile_scene_name(tmp_path):

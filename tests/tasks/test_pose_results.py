@@ -31,15 +31,6 @@ def test_metrics_of_four_images_by_hand():
     }
 
 
-def test_medians_by_sequence_are_those_of_its_images():
-    truth = np.array([pose(0)] * 4)
-    predicted = np.array([pose(1, 4), pose(5, 20), pose(2, 6), pose(3, 5)])
-    found = pose_results.medians_by_sequence(truth, predicted, ["b", "a", "b", "b"])
-    assert list(found) == ["b", "a"]
-    for name, errors in (("a", (5, 20, 1)), ("b", (2, 5, 3))):
-        assert tuple(found[name].values()) == pytest.approx(errors)
-
-
 def test_recall_counts_an_error_at_the_threshold():
     metrics = pose_results.pose_metrics(np.array([pose(0)]), np.array([pose(0.5)]))
     assert metrics["recall"]["0.5m_5deg"] == 1.0
