@@ -119,12 +119,16 @@ def _pose(centre: np.ndarray, camera_to_world: Rotation) -> np.ndarray:
     return np.concatenate([centre, _quaternion(camera_to_world)])
 
 
+def position_offset_m(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+    """Returns predicted minus true camera centres [N, 3] of poses [N, 7], metres in the world."""
+    return np.subtract(
+        np.asarray(prediction)[..., :3], np.asarray(truth)[..., :3], dtype=np.float64
+    )
+
+
 def position_error_m(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
     """Returns the distances [N] in metres between the camera centres of poses [N, 7]."""
-    difference = (
-        np.asarray(truth, np.float64)[..., :3] - np.asarray(prediction, np.float64)[..., :3]
-    )
-    return np.linalg.norm(difference, axis=-1)
+    return np.linalg.norm(position_offset_m(truth, prediction), axis=-1)
 
 
 def orientation_error_deg(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:

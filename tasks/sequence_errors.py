@@ -29,7 +29,7 @@ def sequence_metrics(
     """
     names = np.asarray(sequence_of)
     offsets = {
-        "position": np.asarray(predicted)[:, :3] - np.asarray(truth)[:, :3],
+        "position": poses.position_offset_m(truth, predicted),
         "orientation": poses.orientation_offset_deg(truth, predicted),
     }
     squared = dict.fromkeys(offsets, 0.0)
